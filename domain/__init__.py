@@ -1,0 +1,1 @@
+"""The rules: facts in, decisions out. Pure; imports nothing of ours but itself."""

@@ -1,0 +1,173 @@
+"""The kernel: `decide` what follows from a fact, `evolve` the state by what happened. Both are pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .copying import replace
+from .draft import Draft
+from .events import Body, Event, Fact
+from .host import evolve as host_evolve
+from .host.events import (
+    ManagerReconciled,
+    ManagerStarted,
+    ManagerStopped,
+    ManagerStopping,
+    MetricsSampled,
+    SettingsChanged,
+    StateDigested,
+    TimerFired,
+)
+from .models import evolve as models_evolve
+from .models import rules as models
+from .models.events import (
+    EffectOutcomeUnknown,
+    FreeRequested,
+    ModelDescribed,
+    ModelFound,
+    ModelLoaded,
+    ModelLoadFailed,
+    ModelLost,
+    ModelUnloaded,
+    ModelUnloadFailed,
+    PinChanged,
+    UnloadRequested,
+)
+from .models.idle import unload_idle
+from .models.lapse import revoke_expired
+from .models.schedule import schedule
+from .requests import evolve as requests_evolve
+from .requests import rules as requests
+from .requests.events import RequestArrived, RequestCancelled, RequestFinished
+from .state import State
+
+#: How each type of event changes the state.
+EVOLVE: dict[type[Body], Callable[..., State]] = {
+    **host_evolve.EVOLVE,
+    **models_evolve.EVOLVE,
+    **requests_evolve.EVOLVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A fact, what was decided from it, and the state after both."""
+
+    fact: Event
+    decisions: tuple[Event, ...]
+    state: State
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The batch that goes into the journal."""
+        return (self.fact, *self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a fact goes back to: the event that it is the outcome of, and the root of that flow."""
+
+    position: int
+    correlation: int
+
+
+def initial() -> State:
+    """The state before the first event."""
+    return State()
+
+
+def evolve(state: State, event: Event) -> State:
+    """Fold one event into the state; raises `IllegalTransition` when it cannot have happened in it."""
+    moved = replace(state, position=event.position, at=event.at)
+    return EVOLVE[type(event.body)](moved, event.body, event)
+
+
+def decide(state: State, fact: Event) -> tuple[Event, ...]:
+    """What follows from a fact, given the state before it."""
+    return take(state, fact).decisions
+
+
+def take(state: State, fact: Event) -> Step:
+    """Decide and evolve in one go: a step."""
+    draft = Draft(state, fact, evolve)
+    RULES[type(fact.body)](draft, fact.body)
+    return Step(fact, tuple(draft.decisions), draft.state)
+
+
+def step(state: State, fact: Fact, *, at: int, actor: str = "bursar", origin: Origin | None = None) -> Step:
+    """Take a step from a fact that has no place yet: it gets the next position, and time does not go back."""
+    position = state.position + 1
+    return take(
+        state,
+        Event(
+            position=position,
+            at=max(at, state.at),
+            cause=origin.position if origin else None,
+            correlation=origin.correlation if origin else position,
+            actor=actor,
+            body=fact,
+        ),
+    )
+
+
+def _on_started(draft: Draft, _fact: ManagerStarted) -> None:
+    requests.abort_open(draft, "manager.started")
+    schedule(draft)
+
+
+def _on_stopping(draft: Draft, _fact: ManagerStopping) -> None:
+    requests.abort_open(draft, "manager.stopping")
+    schedule(draft)
+
+
+def _then_preload(draft: Draft, _fact: ManagerReconciled | SettingsChanged) -> None:
+    schedule(draft)
+    models.preload(draft)
+
+
+def _on_timer(draft: Draft, _fact: TimerFired) -> None:
+    revoke_expired(draft)
+    unload_idle(draft)
+    schedule(draft)
+
+
+def _only_schedule(draft: Draft, _fact: Fact) -> None:
+    schedule(draft)
+
+
+def _only_noted(_draft: Draft, _fact: Fact) -> None:
+    """The fact changes what is known, and nothing follows from it."""
+
+
+def _then_schedule(rule: Callable[..., None]) -> Callable[..., None]:
+    def both(draft: Draft, fact: Fact) -> None:
+        rule(draft, fact)
+        schedule(draft)
+
+    return both
+
+
+#: What follows from each type of fact.
+RULES: dict[type[Body], Callable[..., None]] = {
+    ManagerStarted: _on_started,
+    ManagerReconciled: _then_preload,
+    ManagerStopping: _on_stopping,
+    ManagerStopped: _only_noted,
+    SettingsChanged: _then_preload,
+    StateDigested: _only_schedule,
+    MetricsSampled: _only_schedule,
+    TimerFired: _on_timer,
+    ModelDescribed: _only_schedule,
+    ModelLoaded: _then_schedule(models.on_loaded),
+    ModelLoadFailed: _then_schedule(models.on_load_failed),
+    ModelUnloaded: _then_schedule(models.on_unloaded),
+    ModelUnloadFailed: _then_schedule(models.on_unloaded),
+    ModelLost: _then_schedule(models.on_lost),
+    ModelFound: _only_schedule,
+    EffectOutcomeUnknown: _only_noted,
+    PinChanged: _only_schedule,
+    UnloadRequested: _then_schedule(models.on_unload_requested),
+    FreeRequested: _then_schedule(models.on_free_requested),
+    RequestArrived: requests.on_arrived,
+    RequestCancelled: _only_schedule,
+    RequestFinished: _only_schedule,
+}

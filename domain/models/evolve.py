@@ -1,0 +1,231 @@
+"""How events about models change the state. Nothing is decided here."""
+
+from collections.abc import Callable
+
+from ..copying import replace
+from ..events import Body, Event
+from ..requests.line import NS_PER_MS, lacks_room
+from ..state import State, with_model
+from . import events as e
+from . import freeing, ledger
+from .machine import ModelState, after
+from .sizes import identify, measured
+from .state import Model, Plan
+from .values import Residency
+
+
+def mark_passed(state: State, request: int | None) -> State:
+    """Start the overtake budget of earlier requests that lack room while room is made for `request`."""
+    if request is None:
+        return state
+    marked = {
+        other.position: replace(other, overtaken_since=state.at)
+        for other in state.requests.values()
+        if other.position < request and other.overtaken_since is None and lacks_room(state, other)
+    }
+    return replace(state, requests={**state.requests, **marked}) if marked else state
+
+
+def _move(state: State, name: str, event: Event, **changes: object) -> State:
+    """Take the machine's edge for this event, and change what else the event changes."""
+    model = state.models.get(name, Model(name=name))
+    into = after(name, model.state, event.body.name)
+    return with_model(state, replace(model, state=into, since=event.at, **changes))  # type: ignore[arg-type]  # names are checked by `replace` itself
+
+
+def _described(state: State, body: e.ModelDescribed, _event: Event) -> State:
+    name = body.description.model
+    model = state.models.get(name, Model(name=name))
+    return with_model(state, replace(model, description=body.description))
+
+
+def _load_started(state: State, body: e.ModelLoadStarted, event: Event) -> State:
+    description = state.models[body.model].description
+    provenance = ledger.expected_memory(state, description)[1] if description else ""
+    memory = {device: size for device, size in body.need.items() if device != ledger.MODELS}
+    plans = {name: plan for name, plan in state.plans.items() if name != body.model}
+    started = _move(
+        replace(state, plans=plans),
+        body.model,
+        event,
+        memory=memory,
+        provenance=provenance,
+        identity=ledger.identity(description) if description else "",
+        intent=event.position,
+        unwanted=False,
+    )
+    return mark_passed(started, body.request)
+
+
+def _loaded(state: State, body: e.ModelLoaded, event: Event) -> State:
+    model = state.models[body.model]
+    load_ms = body.load_ms if model.load_ms is None else (model.load_ms * 3 + body.load_ms) // 4
+    totals = replace(state.totals, loads=state.totals.loads + 1, load_ms=state.totals.load_ms + body.load_ms)
+    return _settle(replace(state, totals=totals), body.model, body.residency, event, load_ms=load_ms)
+
+
+def _found(state: State, body: e.ModelFound, event: Event) -> State:
+    model = state.models.get(body.model)
+    identity = identify(model.description if model else None, body.residency)
+    return _settle(state, body.model, body.residency, event, identity=identity)
+
+
+def _settle(state: State, name: str, residency: Residency, event: Event, **changes: object) -> State:
+    """It is in memory now, and takes what the provider measured."""
+    moved = _move(
+        state,
+        name,
+        event,
+        slots=max(1, residency.slots),
+        last_used_at=event.at,
+        intent=None,
+        motive=None,
+        plan=None,
+        failures=0,
+        failure="",
+        retry_at=0,
+        **changes,
+    )
+    return measured(moved, name, residency.memory, residency.provenance)
+
+
+def _load_failed(state: State, body: e.ModelLoadFailed, event: Event) -> State:
+    totals = replace(state.totals, load_failures=state.totals.load_failures + 1)
+    return _failed(
+        replace(state, totals=totals), body.model, event, failure=body.cause_text, memory={}, provenance=""
+    )
+
+
+def _failed(state: State, name: str, event: Event, **changes: object) -> State:
+    """What was asked for did not happen; the pause before it is asked again doubles every time."""
+    failures = state.models[name].failures + 1
+    pause_ms = state.host.settings.limits.load_cooldown_ms << min(failures - 1, 6)
+    return _move(
+        state,
+        name,
+        event,
+        intent=None,
+        motive=None,
+        plan=None,
+        failures=failures,
+        retry_at=event.at + pause_ms * NS_PER_MS,
+        **changes,
+    )
+
+
+def _cooled_down(state: State, body: e.ModelCooledDown, event: Event) -> State:
+    return _move(state, body.model, event, retry_at=0)
+
+
+def _drain_started(state: State, body: e.ModelDrainStarted, event: Event) -> State:
+    return _move(state, body.model, event, motive=body.motive, plan=body.plan)
+
+
+def _drain_cancelled(state: State, body: e.ModelDrainCancelled, event: Event) -> State:
+    return _move(state, body.model, event, motive=None, plan=None)
+
+
+def _unload_started(state: State, body: e.ModelUnloadStarted, event: Event) -> State:
+    evicted = body.motive in ("evicted", "pressure")
+    totals = replace(state.totals, evictions=state.totals.evictions + evicted)
+    return _move(replace(state, totals=totals), body.model, event, intent=event.position)
+
+
+def _unloaded(state: State, body: e.ModelUnloaded, event: Event) -> State:
+    freed = freeing.gone(state, body.model, state.models[body.model].memory)
+    totals = replace(state.totals, unloads=state.totals.unloads + 1)
+    return _gone(replace(freed, totals=totals), body.model, event)
+
+
+def _written_off(state: State, body: e.ModelWrittenOff, event: Event) -> State:
+    return _gone(freeing.gone(state, body.model, {}), body.model, event)
+
+
+def _gone(state: State, name: str, event: Event) -> State:
+    """It takes nothing any more."""
+    return _move(
+        state,
+        name,
+        event,
+        memory={},
+        provenance="",
+        intent=None,
+        motive=None,
+        plan=None,
+        failures=0,
+        failure="",
+        retry_at=0,
+    )
+
+
+def _unload_failed(state: State, body: e.ModelUnloadFailed, event: Event) -> State:
+    """It still takes its memory and serves; nobody wants that room of it again before the pause is over."""
+    failed = _failed(state, body.model, event, failure=body.cause_text)
+    return freeing.gone(failed, body.model, {})
+
+
+def _lost(state: State, body: e.ModelLost, event: Event) -> State:
+    totals = replace(state.totals, lost=state.totals.lost + 1)
+    return _move(replace(state, totals=totals), body.model, event)
+
+
+def _outcome_unknown(state: State, _body: e.EffectOutcomeUnknown, _event: Event) -> State:
+    return state
+
+
+def _pin_changed(state: State, body: e.PinChanged, _event: Event) -> State:
+    pins = {**state.host.pins, body.model: body.pinned}
+    return replace(state, host=replace(state.host, pins=pins))
+
+
+def _unload_requested(state: State, body: e.UnloadRequested, _event: Event) -> State:
+    """One that loads leaves once it is loaded; one that drains for a plan leaves even without the plan."""
+    model = state.models.get(body.model)
+    if model and model.state is ModelState.LOADING:
+        return with_model(state, replace(model, unwanted=True))
+    if model and model.state is ModelState.DRAINING:
+        return with_model(state, replace(model, motive="operator", plan=None))
+    return state
+
+
+def _free_requested(state: State, _body: e.FreeRequested, _event: Event) -> State:
+    return freeing.wished(state)
+
+
+def _resources_freed(state: State, _body: e.ResourcesFreed, _event: Event) -> State:
+    return replace(state, freeing=None)
+
+
+def _planned(state: State, body: e.EvictionPlanned, event: Event) -> State:
+    if body.model is None:
+        return state
+    plan = Plan(event.position, body.model, body.request, body.need, body.victims)
+    return mark_passed(replace(state, plans={**state.plans, body.model: plan}), body.request)
+
+
+def _abandoned(state: State, body: e.PlanAbandoned, _event: Event) -> State:
+    return replace(state, plans={name: plan for name, plan in state.plans.items() if name != body.model})
+
+
+EVOLVE: dict[type[Body], Callable[..., State]] = {
+    e.ModelDescribed: _described,
+    e.ModelLoadStarted: _load_started,
+    e.ModelLoaded: _loaded,
+    e.ModelFound: _found,
+    e.ModelLoadFailed: _load_failed,
+    e.ModelCooledDown: _cooled_down,
+    e.ModelDrainStarted: _drain_started,
+    e.ModelDrainCancelled: _drain_cancelled,
+    e.ModelUnloadStarted: _unload_started,
+    e.ModelUnloaded: _unloaded,
+    e.ModelUnloadFailed: _unload_failed,
+    e.ModelLost: _lost,
+    e.ModelWrittenOff: _written_off,
+    e.EffectOutcomeUnknown: _outcome_unknown,
+    e.PinChanged: _pin_changed,
+    e.UnloadRequested: _unload_requested,
+    e.FreeRequested: _free_requested,
+    e.ResourcesFreed: _resources_freed,
+    e.EvictionPlanned: _planned,
+    e.PlanAbandoned: _abandoned,
+}

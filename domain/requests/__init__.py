@@ -1,0 +1,1 @@
+"""Requests: who asked for which model, how urgently, and what became of it."""

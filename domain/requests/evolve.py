@@ -1,0 +1,109 @@
+"""How events about requests change the state."""
+
+from collections.abc import Callable
+
+from ..copying import replace
+from ..events import Body, Event
+from ..models.demand import requested
+from ..state import State, with_model
+from . import events as e
+from .line import NS_PER_MS, passed
+from .state import Request
+
+
+def _arrived(state: State, body: e.RequestArrived, event: Event) -> State:
+    deadline_at = None if body.deadline_ms is None else event.at + body.deadline_ms * NS_PER_MS
+    request = Request(
+        position=event.position,
+        model=body.model,
+        purpose=body.purpose,
+        agent=body.agent,
+        priority=body.priority,
+        arrived_at=event.at,
+        deadline_at=deadline_at,
+    )
+    state = replace(state, requests={**state.requests, event.position: request})
+    model = state.models.get(body.model)
+    if model is None:
+        return state
+    repeated = model.demand.count > 0 and all(
+        other.demand.last_ms < model.demand.last_ms for other in state.models.values() if other is not model
+    )
+    demand = requested(model.demand, event.at // NS_PER_MS, repeated=repeated)
+    return with_model(state, replace(model, demand=demand))
+
+
+def _granted(state: State, body: e.LeaseGranted, event: Event) -> State:
+    """Whoever is served later than somebody who came later begins to spend the overtake budget."""
+    marked = {
+        other.position: replace(other, overtaken_since=event.at)
+        for other in passed(state, body.request, body.model)
+        if other.overtaken_since is None
+    }
+    granted = replace(state.requests[body.request], granted_at=event.at)
+    model = state.models[body.model]
+    return with_model(
+        replace(state, requests={**state.requests, **marked, body.request: granted}),
+        replace(model, leases=(*model.leases, body.request)),
+    )
+
+
+def _ended(state: State, body: e.OfRequest, event: Event, outcome: str) -> State:
+    """It is closed and counted, and its lease with it; nothing changes when it was closed already."""
+    request = state.requests.get(body.request)
+    if request is None:
+        return state
+    state = _counted(state, outcome)
+    rest = {position: other for position, other in state.requests.items() if position != body.request}
+    state = replace(state, requests=rest)
+    model = state.models.get(request.model)
+    if model is None or body.request not in model.leases:
+        return state
+    leases = tuple(position for position in model.leases if position != body.request)
+    return with_model(state, replace(model, leases=leases, last_used_at=event.at))
+
+
+def _counted(state: State, name: str) -> State:
+    return replace(state, totals=replace(state.totals, **{name: getattr(state.totals, name) + 1}))
+
+
+def _finished(state: State, body: e.RequestFinished, event: Event) -> State:
+    totals = replace(
+        state.totals,
+        prompt_tokens=state.totals.prompt_tokens + (body.prompt_tokens or 0),
+        completion_tokens=state.totals.completion_tokens + (body.completion_tokens or 0),
+    )
+    return _ended(replace(state, totals=totals), body, event, body.outcome)
+
+
+def _cancelled(state: State, body: e.RequestCancelled, event: Event) -> State:
+    return _ended(state, body, event, "cancelled")
+
+
+def _rejected(state: State, body: e.RequestRejected, event: Event) -> State:
+    return _ended(state, body, event, "rejected")
+
+
+def _expired(state: State, body: e.RequestExpired, event: Event) -> State:
+    return _ended(state, body, event, "expired")
+
+
+def _aborted(state: State, body: e.RequestAborted | e.LeaseRevoked, event: Event) -> State:
+    return _ended(state, body, event, "aborted")
+
+
+def _queued(state: State, _body: e.RequestQueued, _event: Event) -> State:
+    return state
+
+
+EVOLVE: dict[type[Body], Callable[..., State]] = {
+    e.RequestArrived: _arrived,
+    e.RequestQueued: _queued,
+    e.LeaseGranted: _granted,
+    e.RequestFinished: _finished,
+    e.RequestCancelled: _cancelled,
+    e.RequestRejected: _rejected,
+    e.RequestExpired: _expired,
+    e.LeaseRevoked: _aborted,
+    e.RequestAborted: _aborted,
+}

@@ -1,0 +1,45 @@
+"""The whole state: what every decision is taken from, and what folding the journal rebuilds."""
+
+from dataclasses import dataclass, field
+
+from .copying import replace
+from .host.state import Host, Totals
+from .models.machine import RESIDENT
+from .models.state import Freeing, Model, Plan
+from .requests.state import Request
+
+#: Bumped whenever a field changes its meaning; an older snapshot is discarded then.
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class State:
+    """Immutable; `evolve` returns a new one that shares what did not change."""
+
+    #: Of the last event folded in; 0 before the first.
+    position: int = 0
+    #: Time of that event, UTC nanoseconds.
+    at: int = 0
+    host: Host = Host()
+    models: dict[str, Model] = field(default_factory=dict[str, Model])
+    #: Requests that have not ended, by position.
+    requests: dict[int, Request] = field(default_factory=dict[int, Request])
+    #: Room being made, by the model it is made for, oldest first.
+    plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    freeing: Freeing | None = None
+    #: Bytes measured by device, by `Description` identity (`ledger.identity`).
+    measured: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    totals: Totals = Totals()
+
+    def resident(self) -> list[Model]:
+        """Models that take memory, in the order they were first heard of."""
+        return [model for model in self.models.values() if model.state in RESIDENT]
+
+    def waiting(self) -> list[Request]:
+        """Requests without a lease, oldest first."""
+        return [request for request in self.requests.values() if request.waiting]
+
+
+def with_model(state: State, model: Model) -> State:
+    """The state with one model replaced."""
+    return replace(state, models={**state.models, model.name: model})

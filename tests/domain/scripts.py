@@ -1,0 +1,204 @@
+"""What may happen in a world, as values: a script can be generated, shrunk, printed and played again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bursar.domain.models.events import FreeRequested, PinChanged, UnloadRequested
+from bursar.domain.models.machine import ModelState
+from bursar.domain.settings import Settings
+from bursar.testing.machines import Faults, Kind
+from bursar.testing.worlds import Watch, World
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Time passes."""
+
+    ms: int
+
+    def play(self, world: World) -> None:
+        world.advance(self.ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody wants a model, once or several times at once."""
+
+    model: str
+    hold_ms: int = 100
+    times: int = 1
+    priority: int = 0
+    deadline_ms: int | None = None
+
+    def play(self, world: World) -> None:
+        for _ in range(self.times):
+            world.ask(self.model, hold_ms=self.hold_ms, priority=self.priority, deadline_ms=self.deadline_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests for one model, one every so often, each held for longer than that."""
+
+    model: str
+    every_ms: int
+    times: int
+
+    def play(self, world: World) -> None:
+        for _ in range(self.times):
+            world.ask(self.model, hold_ms=self.every_ms * 3 // 2)
+            world.advance(self.every_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Whoever is the nth of the open requests goes away."""
+
+    nth: int
+
+    def play(self, world: World) -> None:
+        if world.state.requests:
+            requests = list(world.state.requests)
+            world.cancel(requests[self.nth % len(requests)])
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """A model dies."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        world.lose(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Somebody else has loaded a model."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        world.find(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The settings change."""
+
+    settings: Settings
+
+    def play(self, world: World) -> None:
+        world.configure(self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An operator pins a model, or lets it go."""
+
+    model: str
+    pinned: bool
+
+    def play(self, world: World) -> None:
+        world.submit(PinChanged(model=self.model, pinned=self.pinned))
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """An operator wants a model out of memory."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        world.submit(UnloadRequested(model=self.model))
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """An operator wants all memory that nobody uses."""
+
+    def play(self, world: World) -> None:
+        world.submit(FreeRequested())
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The machine is read, while other processes take so much of each device."""
+
+    others: int
+    processes: bool = True
+
+    def play(self, world: World) -> None:
+        world.machine.others = dict.fromkeys(world.machine.totals, self.others)
+        world.sample(processes=self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The weights of a model are replaced."""
+
+    model: str
+    size: int
+
+    def play(self, world: World) -> None:
+        world.replace_weights(self.model, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The manager ends, in good order or not, some models with it, and another takes over."""
+
+    graceful: bool = False
+    dead: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+
+    def play(self, world: World) -> None:
+        if self.graceful:
+            world.stop()
+        for model in self.dead:
+            world.machine.held.pop(model, None)
+        world.start(*self.early)
+
+
+Action = (
+    Wait | Ask | Traffic | Cancel | Lose | Find | Configure | Pin | Unload | Free | Sample | Replace | Restart
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A world, and what happens in it."""
+
+    kinds: Mapping[str, Kind]
+    settings: Settings
+    actions: tuple[Action, ...]
+    totals: Mapping[str, int]
+    faults: Faults = Faults()
+    seed: int = 0
+
+    def world(self, watch: Watch | None = None) -> World:
+        """The world before anything happens but the manager's start."""
+        world = World(
+            self.kinds, self.settings, seed=self.seed, totals=self.totals, faults=self.faults, watch=watch
+        )
+        world.start()
+        return world
+
+    def play(self, watch: Watch | None = None) -> World:
+        """Everything happens, and then whatever follows from it by itself."""
+        world = self.world(watch)
+        for action in self.actions:
+            action.play(world)
+        world.settle()
+        return world
+
+
+def is_at_rest(world: World) -> bool:
+    """Whether nothing waits, and nothing is under way."""
+    state = world.state
+    under_way = (ModelState.LOADING, ModelState.DRAINING, ModelState.UNLOADING)
+    return not (
+        state.requests
+        or state.plans
+        or state.freeing
+        or any(model.state in under_way or model.leases for model in state.models.values())
+    )
