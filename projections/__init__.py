@@ -1,0 +1,1 @@
+"""Read models: what the journal says, folded for whoever asks."""

@@ -1,0 +1,114 @@
+"""What came of an event later, and what it cost that a model left.
+
+There is no index from a cause to its effects, and none is needed: decisions stand behind their fact, and an
+outcome is the next event of its subject.
+"""
+
+import json
+from collections.abc import Iterator
+
+from ..domain.requests.line import NS_PER_MS
+from ..eventstore.reader import Reader
+from ..eventstore.records import Record
+from .explanation import Consequence, Delayed, Regret
+
+Effect = tuple[Consequence, Record]
+
+_INTENTS = ("ModelLoadStarted", "ModelUnloadStarted")
+_LEAVING = ("ModelDrainStarted", "ModelUnloadStarted", "ModelUnloaded")
+_LOAD_ENDS = ("ModelLoaded", "ModelLoadFailed", "ModelFound", "ModelLost")
+
+
+def consequences(reader: Reader, asked: Record, plan: Record | None) -> list[Effect]:
+    """What followed, oldest first; `plan` is the plan that the event is part of, when it is."""
+    found: dict[int, Effect] = {}
+    for effect in (*_of_itself(reader, asked), *(_of_plan(reader, plan, asked) if plan else ())):
+        if effect[1].position > asked.position:
+            found.setdefault(effect[1].position, effect)
+    return [found[position] for position in sorted(found)]
+
+
+def leavers(asked: Record, plan: Record | None) -> tuple[str, ...]:
+    """The models whose leaving an explanation is about."""
+    if asked.type in _LEAVING:
+        return (json.loads(asked.data)["model"],)
+    return tuple(json.loads(plan.data)["victims"]) if plan is not None else ()
+
+
+def regret(reader: Reader, model: str, after: int) -> Regret | None:
+    """What became of a model that was to leave at a position; None when it has not left yet."""
+    gone = _first(reader, f"model/{model}", after - 1, "ModelUnloaded", "ModelLost")
+    if gone is None:
+        return None
+    order = _first(reader, f"model/{model}", gone.position, "ModelLoadStarted", "ModelFound")
+    if order is None or order.type == "ModelFound":
+        return Regret(model=model, left=gone.position, reloaded=None, away_ms=None, load_ms=None, delayed=())
+    end = _first(reader, order.subject, order.position, *_LOAD_ENDS)
+    loaded = end if end is not None and end.type == "ModelLoaded" else None
+    return Regret(
+        model=model,
+        left=gone.position,
+        reloaded=order.position,
+        away_ms=(order.at - gone.at) // NS_PER_MS,
+        load_ms=json.loads(loaded.data)["load_ms"] if loaded else None,
+        delayed=tuple(_delayed(reader, model, order, loaded)) if loaded else (),
+    )
+
+
+def step(reader: Reader, fact: Record) -> Iterator[Record]:
+    """The decisions that were taken from a fact: they stand right behind it."""
+    for record in reader.read(after=fact.position):
+        if record.kind != "decision" or record.cause != fact.position:
+            return
+        yield record
+
+
+def _of_itself(reader: Reader, asked: Record) -> Iterator[Effect]:
+    if asked.type in _INTENTS:
+        for record in reader.read(after=asked.position, subject=asked.subject, limit=1):
+            yield "outcome", record
+    if asked.kind == "fact":
+        for record in step(reader, asked):
+            yield "decided", record
+    if asked.subject.startswith("request/"):
+        for record in reader.read(after=asked.position, subject=asked.subject):
+            yield "later", record
+
+
+def _of_plan(reader: Reader, plan: Record, asked: Record) -> Iterator[Effect]:
+    """The victims that left for a plan, and the model that room was made for."""
+    data = json.loads(plan.data)
+    if asked.type == "EvictionPlanned":
+        for victim in data["victims"]:
+            gone = _first(reader, f"model/{victim}", plan.position, "ModelUnloaded", "ModelLost")
+            if gone is not None:
+                yield "left", gone
+    if data["model"] is None:
+        return
+    for wanted in ("ModelLoadStarted", "ModelLoaded"):
+        record = _first(reader, f"model/{data['model']}", plan.position, wanted)
+        if record is not None:
+            yield "made_room_for", record
+    if data["request"] is not None:
+        granted = _first(reader, f"request/{data['request']}", plan.position, "LeaseGranted")
+        if granted is not None:
+            yield "made_room_for", granted
+
+
+def _delayed(reader: Reader, model: str, order: Record, loaded: Record) -> Iterator[Delayed]:
+    """Who waited for a load: whoever wanted it first, came meanwhile, or was served when it was done."""
+    waiting = {json.loads(order.data)["request"]} - {None}
+    for record in reader.read(after=order.position, until=loaded.position, types=("RequestArrived",)):
+        if json.loads(record.data)["model"] == model:
+            waiting.add(record.position)
+    for record in step(reader, loaded):
+        if record.type == "LeaseGranted":
+            waiting.add(json.loads(record.data)["request"])
+    for request in sorted(waiting):
+        served = _first(reader, f"request/{request}", 0, "LeaseGranted", "RequestExpired")
+        if served is not None:
+            yield Delayed(request=request, waited_ms=json.loads(served.data)["waited_ms"])
+
+
+def _first(reader: Reader, subject: str, after: int, *types: str) -> Record | None:
+    return next(iter(reader.read(after=after, subject=subject, types=types, limit=1)), None)

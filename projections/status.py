@@ -1,0 +1,213 @@
+"""What a journal says about now, read in milliseconds: the last snapshot and the events after it.
+
+Starts as fast as a command can: no pydantic, no domain, no state machine, only `apsw` and `json`. The states
+of models are the journal's event names looked up in a table; a test holds it to the machine.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..eventstore.identity import StrPath
+from ..eventstore.reader import Reader
+from ..eventstore.records import Record
+
+#: Name and version under which the manager keeps its state (`domain.state.STATE_VERSION`).
+SNAPSHOT = ("state", 1)
+#: Fewer events are folded sooner than the code that reads a snapshot is imported.
+_SHORT = 1000
+#: Name of an event to the state that it brings a model into (`domain.models.machine.EDGES`).
+STATES = {
+    "ModelLoadStarted": "loading",
+    "ModelLoaded": "ready",
+    "ModelLoadFailed": "failed",
+    "ModelCooledDown": "absent",
+    "ModelDrainStarted": "draining",
+    "ModelDrainCancelled": "ready",
+    "ModelUnloadStarted": "unloading",
+    "ModelUnloaded": "absent",
+    "ModelUnloadFailed": "ready",
+    "ModelSlept": "sleeping",
+    "ModelWoken": "ready",
+    "ModelLost": "lost",
+    "ModelWrittenOff": "absent",
+    "ModelFound": "ready",
+}
+#: States in which a model takes memory.
+RESIDENT = ("loading", "ready", "draining", "unloading", "sleeping")
+_ENDED = (
+    "RequestFinished",
+    "RequestCancelled",
+    "RequestRejected",
+    "RequestExpired",
+    "RequestAborted",
+    "LeaseRevoked",
+)
+_TYPES = (*STATES, *_ENDED, "RequestArrived", "LeaseGranted", "MetricsSampled")
+
+
+class ModelStatus(NamedTuple):
+    """A model that is in memory, or was."""
+
+    model: str
+    state: str
+    #: UTC nanoseconds.
+    since: int
+    #: Bytes by device.
+    memory: dict[str, int]
+    leases: int
+    waiting: int
+
+
+class Status(NamedTuple):
+    """A journal and what it says about now."""
+
+    journal: str
+    position: int
+    #: UTC nanoseconds of the last event; 0 when there is none.
+    at: int
+    #: Of the database and of its log.
+    size_bytes: int
+    log_bytes: int
+    #: Process that owns the journal; None when no manager runs.
+    owner: int | None
+    models: tuple[ModelStatus, ...]
+    waiting: int
+    running: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain dicts and lists."""
+        return {**self._asdict(), "models": [model._asdict() for model in self.models]}
+
+
+def status(path: StrPath) -> Status:
+    """Read it. Raises JournalUnusable, JournalCorrupt."""
+    with Reader(path) as reader:
+        head = reader.head()
+        last = reader.get(head)
+        now = _restored(path, head)
+        now.fold(reader.read(after=now.position, until=head, types=_TYPES))
+        return Status(
+            journal=reader.path,
+            position=head,
+            at=last.at if last else 0,
+            size_bytes=_size(reader.path),
+            log_bytes=_size(reader.path + "-wal"),
+            owner=reader.owner_pid(),
+            models=now.listed(),
+            waiting=sum(not request.running for request in now.requests.values()),
+            running=sum(request.running for request in now.requests.values()),
+        )
+
+
+class _Model:
+    """A model while events are being folded."""
+
+    __slots__ = ("memory", "since", "state")
+
+    def __init__(self, state: str, since: int, memory: dict[str, int]) -> None:
+        self.state = state
+        self.since = since
+        self.memory = memory
+
+
+class _Request:
+    """An open request; its arrival is only decoded when somebody asks for the model."""
+
+    __slots__ = ("_arrival", "running")
+
+    def __init__(self, arrival: str, running: bool) -> None:
+        self._arrival = arrival
+        self.running = running
+
+    @property
+    def model(self) -> str:
+        return str(json.loads(self._arrival)["model"])
+
+
+class _Now:
+    """Models and open requests, as far as events have been folded."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.models: dict[str, _Model] = {}
+        self.requests: dict[str, _Request] = {}
+
+    def fold(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if record.type in STATES:
+                self._moved(record)
+            elif record.type == "RequestArrived":
+                self.requests[record.subject] = _Request(record.data, running=False)
+            elif record.type == "LeaseGranted":
+                self.requests[record.subject].running = True
+            elif record.type in _ENDED:
+                self.requests.pop(record.subject, None)
+            else:
+                self._sampled(json.loads(record.data)["reading"]["models"])
+
+    def listed(self) -> tuple[ModelStatus, ...]:
+        leases: dict[str, int] = {}
+        waiting: dict[str, int] = {}
+        for request in self.requests.values():
+            counted = leases if request.running else waiting
+            counted[request.model] = counted.get(request.model, 0) + 1
+        return tuple(
+            ModelStatus(
+                model=name,
+                state=model.state,
+                since=model.since,
+                memory=model.memory,
+                leases=leases.get(name, 0),
+                waiting=waiting.get(name, 0),
+            )
+            for name, model in sorted(self.models.items())
+        )
+
+    def _moved(self, record: Record) -> None:
+        name = record.subject.removeprefix("model/")
+        model = self.models.setdefault(name, _Model("absent", 0, {}))
+        model.state, model.since = STATES[record.type], record.at
+        if record.type in ("ModelLoaded", "ModelFound"):
+            model.memory = json.loads(record.data)["residency"]["memory"]
+        elif record.type == "ModelLoadStarted":
+            need: dict[str, int] = json.loads(record.data)["need"]
+            model.memory = {device: size for device, size in need.items() if device != "models"}
+        elif model.state not in RESIDENT:
+            model.memory = {}
+
+    def _sampled(self, sizes: dict[str, int]) -> None:
+        """A model counts with the most that its process was seen to take."""
+        for name, size in sizes.items():
+            model = self.models.get(name)
+            if model is not None and model.state in RESIDENT and size > model.memory.get("ram", 0):
+                model.memory = {**model.memory, "ram": size}
+
+
+def _restored(path: StrPath, head: int) -> _Now:
+    """What the last snapshot says, whichever code made it; nothing when there is none, or no need for one."""
+    now = _Now()
+    if head < _SHORT:
+        return now
+    from ..eventstore.snapshots import SnapshotStore
+
+    found = SnapshotStore.beside(path).load(*SNAPSHOT, fingerprint=None)
+    if found is None or found.position > head:
+        return now
+    state = json.loads(found.body)
+    now.position = found.position
+    for name, model in state["models"].items():
+        if model["since"]:
+            now.models[name] = _Model(model["state"], model["since"], model["memory"])
+    for position, request in state["requests"].items():
+        arrival = json.dumps({"model": request["model"]})
+        now.requests[f"request/{position}"] = _Request(arrival, request["granted_at"] is not None)
+    return now
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - importing pathlib costs more than all of this
+    except FileNotFoundError:
+        return 0

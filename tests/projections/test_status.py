@@ -1,0 +1,128 @@
+"""The lean status says what the state says, and imports next to nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bursar.domain.models.machine import EDGES, RESIDENT
+from bursar.domain.state import STATE_VERSION
+from bursar.eventstore.reader import Reader
+from bursar.eventstore.snapshots import SnapshotStore
+from bursar.projections import status as lean
+from bursar.projections.history import state_to_json
+from bursar.projections.status import ModelStatus, Status, status
+
+from .wandering import Wanderer
+from .world import GIB, NS_PER_MS, START, World, evicting
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def test_the_table_of_states_is_that_of_the_machine() -> None:
+    assert {edge["trigger"]: edge["dest"].value for edge in EDGES} == lean.STATES
+    assert tuple(state.value for state in RESIDENT) == lean.RESIDENT
+    assert ("state", STATE_VERSION) == lean.SNAPSHOT
+
+
+def test_a_status_says_what_is_where(path: Path) -> None:
+    evicting(path).close()
+    found = status(path)
+    assert found == Status(
+        journal=str(path.resolve()),
+        position=47,
+        at=START + 292_400 * NS_PER_MS,
+        size_bytes=path.stat().st_size,
+        log_bytes=0,
+        owner=None,
+        models=(
+            ModelStatus("fake:busy", "ready", START + 69_000 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0),
+            ModelStatus("fake:new", "absent", START + 287_400 * NS_PER_MS, {}, 0, 0),
+            ModelStatus("fake:rare", "ready", START + 291_400 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0),
+        ),
+        waiting=0,
+        running=0,
+    )
+
+
+def test_the_owner_and_the_open_requests_are_told_while_a_manager_runs(path: Path) -> None:
+    world = World.started(path)
+    world.describe("fake:a", 5)
+    world.ask("fake:a")
+    world.settle()
+    world.ask("fake:a")
+    world.write()
+    found = status(path)
+    world.close()
+    assert found.owner == os.getpid()
+    assert (found.running, found.waiting) == (1, 1)
+    assert [(model.leases, model.waiting) for model in found.models] == [(1, 1)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("snapshot_at", [None, 30, 100, 200])
+def test_whatever_happened_the_lean_status_is_that_of_the_state(
+    path: Path, seed: int, snapshot_at: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lean, "_SHORT", 0)
+    wanderer = Wanderer(World.started(path), Random(seed))
+    world = wanderer.world
+    if snapshot_at is not None:
+        wanderer.go_on(snapshot_at)
+        world.write()
+        store = SnapshotStore.beside(path)
+        store.save("state", STATE_VERSION, "any code", world.state.position, state_to_json(world.state))
+    wanderer.go_on(200)
+    world.close()
+    _is_that_of(world, status(path))
+
+
+def test_an_empty_journal_has_a_status(path: Path) -> None:
+    World(path).close()
+    found = status(path)
+    assert (found.position, found.at, found.models) == (0, 0, ())
+
+
+def test_a_status_is_plain_json(path: Path) -> None:
+    evicting(path).close()
+    document = json.loads(json.dumps(status(path).to_json()))
+    assert document["models"][0]["memory"] == {"ram": 5 * GIB}
+
+
+def test_a_status_imports_nothing_heavy(path: Path) -> None:
+    evicting(path).close()
+    program = f"""if True:
+        import sys
+        already = set(sys.modules)  # an editable installation imports some itself
+        from bursar.projections.status import status
+        status({str(path)!r})
+        heavy = {{"pydantic", "transitions", "click", "rich", "asyncio", "dataclasses", "inspect", "pathlib"}}
+        print(sorted(heavy & set(sys.modules) - already))
+    """
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def _is_that_of(world: World, found: Status) -> None:
+    state = world.state
+    shown = {
+        model.model: (model.state, model.since, model.memory, model.leases)
+        for model in found.models
+        if model.since
+    }
+    assert shown == {
+        model.name: (model.state.value, model.since, model.memory, len(model.leases))
+        for model in state.models.values()
+        if model.since
+    }
+    assert found.waiting == len(state.waiting())
+    assert found.waiting + found.running == len(state.requests)
+    with Reader(world.path) as reader:
+        assert found.position == reader.head()
