@@ -1,0 +1,1 @@
+"""Everything that touches the outside; each implements a port of the domain and is handed what it needs."""
