@@ -1,0 +1,60 @@
+"""`bursar models`."""
+
+import time
+
+import click
+
+from ...eventstore.reader import Reader
+from ...eventstore.snapshots import SnapshotStore
+from ...projections.figures import ago, listed, moment, size, span
+from ...projections.models import ModelRow, model_table
+from ...projections.replay import state_at
+from ...projections.snapshots import nearest
+from .options import reading
+from .output import emit, on_terminal, progress, table
+
+_NUMBERS = ("LEASES", "LOADS", "LOAD TIME", "EVICTED", "UNLOADED", "LOST", "DONE", "NOT DONE", "TOKENS")
+_HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", *_NUMBERS)
+
+
+@click.command()
+@reading
+def models(journal: str, as_json: bool) -> None:
+    """Every model: where it is, what it takes, what it has done.
+
+    Counts are since the journal began. EVICTED is part of UNLOADED; NOT DONE counts requests that failed or
+    were cancelled, rejected, expired or aborted; TOKENS are those read and those written.
+    """
+    with Reader(journal) as reader:
+        head = reader.head()
+        with progress("folding", head) as report:
+            start = nearest(SnapshotStore.beside(journal), head)
+            rows = model_table(reader, state_at(reader, head, start, report))
+    if as_json:
+        emit([row.model_dump(mode="json") for row in rows])
+    elif rows:
+        table(_HEADING, map(_cells, rows), right=_NUMBERS)
+    else:
+        click.echo("The journal knows no models yet.")
+
+
+def _cells(row: ModelRow) -> list[str]:
+    counts = row.counts
+    done = counts.requests.get("completed", 0)
+    since = ago(row.since, time.time_ns()) if on_terminal() else moment(row.since)
+    return [
+        f"{row.model} (pinned)" if row.pinned else row.model,
+        row.state.value,
+        since if row.since else "",
+        listed([f"{size(amount)} {device}" for device, amount in sorted(row.memory.items())]),
+        row.provenance,
+        str(len(row.leases)),
+        str(counts.loads),
+        span(counts.load_ms),
+        str(row.evictions),
+        str(sum(counts.unloads.values())),
+        str(counts.lost),
+        str(done),
+        str(sum(counts.requests.values()) - done),
+        f"{counts.prompt_tokens} + {counts.completion_tokens}",
+    ]
