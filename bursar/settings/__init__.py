@@ -1,0 +1,21 @@
+"""What users set, and where from: defaults, `bursar.toml`, the environment, arguments; the later wins.
+
+    settings     `Settings`: `load`, `changed`, `domain`
+    sections     the settings there are, their defaults and bounds
+    quantities   how numbers, sizes, times and shares are written
+    names        how models and folders are named
+    refusal      what is said of a setting that cannot be
+    origin       where settings were written, and what they are called there
+    known        which settings there are, will be, and may have been meant
+    files        TOML, and JSON as the documents have it
+    documents    their names and units in ours
+    variables    which variables are settings
+    environment  reading them
+
+Every layer is checked by itself, so that a mistake is reported where it was made even if a later layer would
+have hidden it.
+"""
+
+from .settings import Settings
+
+__all__ = ["Settings"]
