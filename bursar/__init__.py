@@ -1,0 +1,125 @@
+"""bursar: decides which language models are in memory, and can say why.
+
+    async with bursar.open("journal.db", settings=bursar.Settings(...)) as manager:
+        answer = await manager.chat("llama:small", [{"role": "user", "content": "Hello"}])
+        print(manager.why("llama:small"))
+
+Names are imported when they are first used, so that a command which only reads starts at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .blocking import BlockingManager, open_sync
+    from .chat import Answer, ChatStream
+    from .domain.errors import (
+        AllModelsPinned,
+        BursarError,
+        ContextTooLarge,
+        DeadlineExceeded,
+        InvalidModelId,
+        JournalConflict,
+        JournalCorrupt,
+        JournalUnusable,
+        LeaseExpired,
+        ManagerClosed,
+        ModelLoadFailed,
+        ModelUnloadFailed,
+        ModelVanished,
+        ProviderUnavailable,
+        QueueFull,
+        RequestAborted,
+        ResourceLimitExceeded,
+        SettingsInvalid,
+    )
+    from .domain.events import Event
+    from .domain.models.events import ModelFound, ModelLoaded, ModelLost, ModelUnloaded, ResourcesFreed
+    from .domain.ports import Chunk, Message
+    from .manager import ResourceManager
+    from .opening import open
+    from .settings import Settings
+
+_HOME = {
+    **dict.fromkeys(("BlockingManager", "open_sync"), ".blocking"),
+    **dict.fromkeys(("Answer", "ChatStream"), ".chat"),
+    **dict.fromkeys(
+        (
+            "AllModelsPinned",
+            "BursarError",
+            "ContextTooLarge",
+            "DeadlineExceeded",
+            "InvalidModelId",
+            "JournalConflict",
+            "JournalCorrupt",
+            "JournalUnusable",
+            "LeaseExpired",
+            "ManagerClosed",
+            "ModelLoadFailed",
+            "ModelUnloadFailed",
+            "ModelVanished",
+            "ProviderUnavailable",
+            "QueueFull",
+            "RequestAborted",
+            "ResourceLimitExceeded",
+            "SettingsInvalid",
+        ),
+        ".domain.errors",
+    ),
+    "Event": ".domain.events",
+    **dict.fromkeys(
+        ("ModelFound", "ModelLoaded", "ModelLost", "ModelUnloaded", "ResourcesFreed"), ".domain.models.events"
+    ),
+    **dict.fromkeys(("Chunk", "Message"), ".domain.ports"),
+    "ResourceManager": ".manager",
+    "open": ".opening",
+    "Settings": ".settings",
+}
+
+__all__ = [
+    "AllModelsPinned",
+    "Answer",
+    "BlockingManager",
+    "BursarError",
+    "ChatStream",
+    "Chunk",
+    "ContextTooLarge",
+    "DeadlineExceeded",
+    "Event",
+    "InvalidModelId",
+    "JournalConflict",
+    "JournalCorrupt",
+    "JournalUnusable",
+    "LeaseExpired",
+    "ManagerClosed",
+    "Message",
+    "ModelFound",
+    "ModelLoadFailed",
+    "ModelLoaded",
+    "ModelLost",
+    "ModelUnloadFailed",
+    "ModelUnloaded",
+    "ModelVanished",
+    "ProviderUnavailable",
+    "QueueFull",
+    "RequestAborted",
+    "ResourceLimitExceeded",
+    "ResourceManager",
+    "ResourcesFreed",
+    "Settings",
+    "SettingsInvalid",
+    "open",
+    "open_sync",
+]
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(home, __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*globals(), *__all__))

@@ -1,0 +1,176 @@
+"""One conversation turn: an answer, whole or as it is generated."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self, TypedDict
+
+from .domain.errors import BursarError
+from .domain.ports import ChatRequest, Chunk, Message
+from .engine.leases import Lease, Wish
+from .providers import renamed
+
+#: A message, or a mapping with `role` and `content` as OpenAI's clients send it.
+AnyMessage = Message | Mapping[str, str]
+
+_ROLES: tuple[Literal["system", "user", "assistant", "tool"], ...] = ("system", "user", "assistant", "tool")
+
+
+class ChatOptions(TypedDict, total=False):
+    """What may be said about a chat besides the model and the messages."""
+
+    max_tokens: int | None
+    temperature: float | None
+    seed: int | None
+    #: The answer ends before any of these.
+    stop: Sequence[str]
+    #: Higher is served first.
+    priority: int
+    #: Give up with `DeadlineExceeded` when the model is not free by then.
+    deadline_s: float | None
+    #: Who asks, for the books.
+    agent: str
+
+
+def read_options(messages: Sequence[AnyMessage], options: ChatOptions) -> tuple[ChatRequest, Wish]:
+    """What the provider has to know, and what the queue has to know. Raises TypeError or ValueError."""
+    unknown = sorted(options.keys() - ChatOptions.__annotations__.keys())
+    if unknown:
+        known = ", ".join(ChatOptions.__annotations__)
+        raise TypeError(f"chat() has no option {unknown[0]!r}; there are {known}")
+    max_tokens = options.get("max_tokens")
+    request = ChatRequest(
+        messages=[_message(message) for message in messages],
+        max_tokens=max_tokens,
+        temperature=options.get("temperature"),
+        seed=options.get("seed"),
+        stop=options.get("stop", ()),
+    )
+    wish = Wish(
+        purpose="chat",
+        agent=options.get("agent", ""),
+        priority=options.get("priority", 0),
+        deadline_s=options.get("deadline_s"),
+        max_tokens=max_tokens,
+    )
+    return request, wish
+
+
+def _message(message: AnyMessage) -> Message:
+    if isinstance(message, Message):
+        return message
+    role, content = message.get("role"), message.get("content")
+    for known in _ROLES:
+        if role == known and isinstance(content, str):
+            return Message(known, content)
+    raise ValueError(f"a message has a role of {', '.join(_ROLES)} and a text as content, not {message!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said, and what it took."""
+
+    model: str
+    text: str
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+class ChatStream:
+    """An answer as it is generated: iterate over its chunks, or `collect` them.
+
+    The model is leased until the stream is exhausted or closed. Leaving it half-read without closing it
+    keeps the lease until `limits.lease_max`; use it as a context manager when that can happen.
+    """
+
+    def __init__(self, lease: Lease, chunks: AsyncGenerator[Chunk, None]) -> None:
+        self._lease = lease
+        self._chunks = chunks
+        self._first_token_ms: int | None = None
+        self._scope: asyncio.Timeout | None = None
+        lease.on_revoked(self._interrupt)
+
+    @property
+    def model(self) -> str:
+        """Id of the model that answers."""
+        return self._lease.model
+
+    @property
+    def request(self) -> int:
+        """Id of the request: what `why` takes."""
+        return self._lease.request
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """The next chunk; raises what went wrong, once."""
+        if self._lease.ended:
+            raise StopAsyncIteration
+        try:
+            chunk = await self._next()
+        except BaseException as error:
+            await self._end(error)
+            raise
+        if chunk.text and self._first_token_ms is None:
+            self._first_token_ms = self._lease.held_ms()
+        if chunk.done:
+            await self._end(None, chunk)
+        return chunk
+
+    async def collect(self) -> Answer:
+        """Read to the end and put the answer together."""
+        text: list[str] = []
+        last = Chunk()
+        async with self:
+            async for chunk in self:
+                text.append(chunk.text)
+                last = chunk
+        return Answer(
+            self.model, "".join(text), last.finish_reason, last.prompt_tokens, last.completion_tokens
+        )
+
+    async def aclose(self) -> None:
+        """Stop generating and give the model back; done already when the stream is exhausted."""
+        if not self._lease.ended:
+            await self._end(asyncio.CancelledError())
+
+    async def _next(self) -> Chunk:
+        """The provider's next chunk, unless the lease is taken back while it is awaited."""
+        if self._lease.revoked:
+            raise self._lease.revoked
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                return await anext(self._chunks)
+        except (TimeoutError, StopAsyncIteration, BursarError) as error:
+            # A lease that was taken back explains a broken stream better than the stream does.
+            if self._lease.revoked:
+                raise self._lease.revoked from error
+            if isinstance(error, BursarError):
+                raise renamed(error, self.model) from error
+            raise
+        finally:
+            self._scope = None
+
+    def _interrupt(self) -> None:
+        if self._scope:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    async def _end(self, error: BaseException | None, last: Chunk | None = None) -> None:
+        self._lease.end(
+            error,
+            first_token_ms=self._first_token_ms,
+            prompt_tokens=last.prompt_tokens if last else None,
+            completion_tokens=last.completion_tokens if last else None,
+        )
+        await self._chunks.aclose()

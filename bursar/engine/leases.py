@@ -1,0 +1,145 @@
+"""Asking for a model, holding it, and giving it back; whatever happens, the request ends exactly once."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..domain.errors import BursarError
+from ..domain.events import Fact
+from ..domain.kernel import Origin
+from ..domain.models.events import ModelDescribed
+from ..domain.models.machine import ModelState
+from ..domain.requests.events import Purpose, RequestArrived, RequestCancelled, RequestFinished
+from ..domain.requests.line import NS_PER_MS
+from ..providers import Directory, Target
+from .desk import Desk, Ticket
+from .engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks for, and how urgently."""
+
+    purpose: Purpose
+    agent: str = ""
+    priority: int = 0
+    deadline_s: float | None = None
+    max_tokens: int | None = None
+
+
+class Lease:
+    """A model that is held: it is not unloaded before `end`."""
+
+    def __init__(self, engine: Engine, desk: Desk, ticket: Ticket, granted_at: int) -> None:
+        self._engine = engine
+        self._desk = desk
+        self._ticket = ticket
+        self._granted_at = granted_at
+        self.ended = False
+
+    @property
+    def model(self) -> str:
+        """Id of the model."""
+        return self._ticket.model
+
+    @property
+    def request(self) -> int:
+        """Id of the request: its position in the journal."""
+        return self._ticket.request
+
+    @property
+    def revoked(self) -> BursarError | None:
+        """Why it was taken back, once it was."""
+        return self._ticket.revoked
+
+    def on_revoked(self, callback: Callable[[], None]) -> None:
+        """Be told when it is taken back."""
+        self._ticket.on_revoked = callback
+
+    def held_ms(self) -> int:
+        """Milliseconds since the grant."""
+        return (self._engine.clock.now() - self._granted_at) // NS_PER_MS
+
+    def end(
+        self,
+        error: BaseException | None = None,
+        *,
+        first_token_ms: int | None = None,
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+    ) -> None:
+        """Give it back: completed, failed with an error, or cancelled. Only the first call counts."""
+        if self.ended:
+            return
+        self.ended = True
+        if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            fact: Fact = RequestCancelled(request=self.request)
+        else:
+            fact = RequestFinished(
+                request=self.request,
+                outcome="failed" if error else "completed",
+                held_ms=self.held_ms(),
+                prompt_tokens=prompt_tokens,
+                completion_tokens=completion_tokens,
+                first_token_ms=first_token_ms,
+                error_code=getattr(error, "code", "SYSTEM_ERROR") if error else None,
+                error=str(error) if error else None,
+            )
+        close_request(self._engine, self._desk, self._ticket, fact)
+
+
+class Leases:
+    """Hands out leases."""
+
+    def __init__(self, engine: Engine, desk: Desk, directory: Directory) -> None:
+        self._engine = engine
+        self._desk = desk
+        self._directory = directory
+
+    async def acquire(self, model: str, wish: Wish) -> Lease:
+        """Wait for the model; cancelling while waiting withdraws the request.
+
+        Raises what the decision says: `InvalidModelId`, `ResourceLimitExceeded`, `ModelLoadFailed`,
+        `QueueFull`, `DeadlineExceeded` and others of `domain.errors`.
+        """
+        target = self._directory.find(model)
+        await self._describe(target)
+        receipt = self._engine.submit(
+            RequestArrived(
+                model=target.id,
+                purpose=wish.purpose,
+                agent=wish.agent,
+                priority=wish.priority,
+                deadline_ms=None if wish.deadline_s is None else max(0, round(wish.deadline_s * 1000)),
+                max_tokens=wish.max_tokens,
+            )
+        )
+        ticket = self._desk.open(receipt.position, target.id)
+        try:
+            granted_at = await ticket.granted
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                close_request(self._engine, self._desk, ticket, RequestCancelled(request=ticket.request))
+            self._desk.close(ticket)
+            raise
+        return Lease(self._engine, self._desk, ticket, granted_at)
+
+    async def _describe(self, target: Target) -> None:
+        """Ask the provider what it knows of a model that is not in memory, and record what is new."""
+        known = self._engine.state.models.get(target.id)
+        if known and known.description and known.state is not ModelState.ABSENT:
+            return
+        description = await target.describe()
+        if known is None or known.description != description:
+            self._engine.submit(ModelDescribed(description=description))
+
+
+def close_request(engine: Engine, desk: Desk, ticket: Ticket, fact: Fact) -> None:
+    """Record the end of a request, unless a decision ended it already."""
+    desk.close(ticket)
+    if ticket.request in engine.state.requests:
+        try:
+            engine.submit(fact, origin=Origin(ticket.request, ticket.request))
+        except BursarError:
+            # The journal is closed: the next manager aborts what it finds open.
+            return

@@ -1,0 +1,247 @@
+"""The ResourceManager: what users call."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack, cast, overload
+
+from .chat import Answer, AnyMessage, ChatOptions, ChatStream, read_options
+from .domain.errors import InvalidModelId, ManagerClosed, ModelUnloadFailed
+from .domain.events import Body, Event
+from .domain.host.events import SettingsChanged
+from .domain.models.events import (
+    FreeRequested,
+    ModelLost,
+    ModelUnloaded,
+    PinChanged,
+    ResourcesFreed,
+    UnloadRequested,
+)
+from .domain.models.events import ModelUnloadFailed as UnloadFailed
+from .domain.models.machine import RESIDENT
+from .domain.models.values import Description
+from .domain.state import State
+from .engine.engine import Engine
+from .engine.leases import Lease, Leases, Wish
+from .engine.sampling import Sampler
+from .engine.shutdown import Shutdown
+from .eventstore.reader import Reader
+from .listeners import Listeners, Subscription
+from .projections.history import to_event
+from .projections.metrics import ResourceMetrics, resource_metrics
+from .projections.models import ModelRow, Tally, model_table
+from .projections.why import Explanation, why
+from .providers import Directory
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a manager is made of; `opening` puts it together."""
+
+    engine: Engine
+    leases: Leases
+    directory: Directory
+    sampler: Sampler
+    listeners: Listeners
+    reader: Reader
+    shutdown: Shutdown
+
+
+class ResourceManager:
+    """Decides which models are in memory, and lends them. Open one with `bursar.open`.
+
+    Every method that asks for a model may raise `InvalidModelId`, `ResourceLimitExceeded`,
+    `AllModelsPinned`, `ModelLoadFailed`, `QueueFull`, `DeadlineExceeded` and `ManagerClosed`.
+    """
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._parts = parts
+        self._engine = parts.engine
+        self._settings = settings
+        self._tally = Tally()
+
+    @property
+    def state(self) -> State:
+        """The live state, as of the last step."""
+        return self._engine.state
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    async def load_model(
+        self, model: str, *, priority: int = 0, deadline_s: float | None = None, agent: str = ""
+    ) -> None:
+        """Have a model in memory; returns when it answers. It may be evicted later, unless it is pinned."""
+        lease = await self._acquire(model, Wish("load", agent, priority, deadline_s))
+        lease.end()
+
+    async def unload_model(self, model: str) -> None:
+        """Have a model out of memory: it serves those who hold it, then leaves."""
+        self._require_open()
+        name = self._parts.directory.find(model).id
+        known = self.state.models.get(name)
+        if known is None or known.state not in RESIDENT:
+            return
+        gone = asyncio.ensure_future(self._engine.until(lambda event: _has_left(event, name)))
+        self._engine.submit(UnloadRequested(model=name))
+        event = await gone
+        if isinstance(event.body, UnloadFailed):
+            raise ModelUnloadFailed(model=name, cause=event.body.cause_text)
+
+    async def free_resources(self) -> ResourcesFreed:
+        """Unload every model that nobody uses and that is not pinned; says what that freed."""
+        self._require_open()
+        done = asyncio.ensure_future(self._engine.until(lambda event: isinstance(event.body, ResourcesFreed)))
+        self._engine.submit(FreeRequested())
+        return cast(ResourcesFreed, (await done).body)
+
+    @asynccontextmanager
+    async def lease(
+        self, model: str, *, priority: int = 0, deadline_s: float | None = None, agent: str = ""
+    ) -> AsyncGenerator[Lease, None]:
+        """Hold a model for a block: it is loaded, and not unloaded before the block ends.
+
+        `priority`: higher is served first. `deadline_s`: give up with `DeadlineExceeded` when the model is
+        not free by then.
+        """
+        lease = await self._acquire(model, Wish("lease", agent, priority, deadline_s))
+        try:
+            yield lease
+        except BaseException as error:
+            lease.end(error)
+            raise
+        lease.end()
+
+    @overload
+    async def chat(
+        self,
+        model: str,
+        messages: Sequence[AnyMessage],
+        *,
+        stream: Literal[False] = False,
+        **options: Unpack[ChatOptions],
+    ) -> Answer: ...
+
+    @overload
+    async def chat(
+        self,
+        model: str,
+        messages: Sequence[AnyMessage],
+        *,
+        stream: Literal[True],
+        **options: Unpack[ChatOptions],
+    ) -> ChatStream: ...
+
+    async def chat(
+        self,
+        model: str,
+        messages: Sequence[AnyMessage],
+        *,
+        stream: bool = False,
+        **options: Unpack[ChatOptions],
+    ) -> Answer | ChatStream:
+        """Continue a conversation on a leased model: the whole answer, or with `stream=True` a `ChatStream`.
+
+        The options are those of `ChatOptions`. Raises besides what `lease` raises: `ModelVanished` when the
+        model dies while it answers, `ContextTooLarge`, `LeaseExpired`, `ProviderUnavailable`.
+        """
+        request, wish = read_options(messages, options)
+        lease = await self._acquire(model, wish)
+        target = self._parts.directory.find(model)
+        chat = ChatStream(lease, target.provider.chat(target.name, request))
+        return chat if stream else await chat.collect()
+
+    async def pin(self, model: str) -> None:
+        """Never evict a model, from now on; it is not loaded by that."""
+        await self._change_pin(model, pinned=True)
+
+    async def unpin(self, model: str) -> None:
+        """Let a model be evicted again."""
+        await self._change_pin(model, pinned=False)
+
+    async def configure(self, settings: Settings | None = None, **changes: Any) -> Settings:
+        """Change settings, all of them or some: `configure(limits={"max_models_loaded": 2})`.
+
+        Returns what is in force then; raises `SettingsInvalid`. What concerns providers holds from the next
+        start.
+        """
+        self._require_open()
+        changed = settings or self._settings
+        if changes:
+            changed = changed.changed(**changes)
+        receipt = self._engine.submit(SettingsChanged(settings=changed.domain()))
+        self._settings = changed
+        await receipt.committed
+        return changed
+
+    def on(self, event: type[Body] | str | None, callback: Callable[[Event], object]) -> Subscription:
+        """Call back for every committed event of a type, by class or by name; None for all.
+
+        The documents' names (`"modelUnloaded"`) do as well. A callback runs on the event loop and must not
+        block; what it raises is logged. `cancel()` of the subscription ends it.
+        """
+        return self._parts.listeners.add(event, callback)
+
+    async def events(self, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Every event after a position: the recorded ones, then the live ones as they are committed."""
+        changed = asyncio.Event()
+        end = self._engine.listen(lambda _event: changed.set())
+        try:
+            while not self._parts.shutdown.begun:
+                changed.clear()
+                for record in self._parts.reader.read(after=after, limit=500):
+                    after = record.position
+                    yield to_event(record)
+                    changed.set()
+                await changed.wait()
+        finally:
+            end()
+
+    def why(self, what: int | str) -> Explanation:
+        """Why something happened: an event by position, a model's last move by its id, or `request/N`."""
+        if isinstance(what, str) and "/" not in what:
+            with suppress(InvalidModelId):
+                what = self._parts.directory.find(what).id
+        return why(self._parts.reader, what)
+
+    def models(self) -> list[ModelRow]:
+        """Every model that was ever asked for: where it is, what it takes, what it did."""
+        return model_table(self._parts.reader, self.state, self._tally)
+
+    async def catalogue(self) -> tuple[str, ...]:
+        """Ids of all models that the providers could load."""
+        return await self._parts.directory.catalogue()
+
+    async def describe(self, model: str) -> Description:
+        """What its provider says of a model, loaded or not: sizes, window, slots, and how it knows."""
+        return await self._parts.directory.find(model).describe()
+
+    def resource_metrics(self) -> ResourceMetrics:
+        """The machine and the models on it, read now."""
+        return resource_metrics(self.state, self._parts.sampler.sample())
+
+    async def close(self) -> None:
+        """Close before the block that opened it ends: nobody new is served, and every model is unloaded."""
+        await self._parts.shutdown.run()
+
+    async def _acquire(self, model: str, wish: Wish) -> Lease:
+        self._require_open()
+        return await self._parts.leases.acquire(model, wish)
+
+    async def _change_pin(self, model: str, *, pinned: bool) -> None:
+        self._require_open()
+        name = self._parts.directory.find(model).id
+        await self._engine.submit(PinChanged(model=name, pinned=pinned)).committed
+
+    def _require_open(self) -> None:
+        if self._parts.shutdown.begun:
+            raise ManagerClosed
+
+
+def _has_left(event: Event, model: str) -> bool:
+    body = event.body
+    return isinstance(body, (ModelUnloaded, UnloadFailed, ModelLost)) and body.model == model

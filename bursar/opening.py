@@ -1,0 +1,156 @@
+"""Puts a manager together, and takes it apart: the one place that knows all the rooms."""
+
+import asyncio
+import os
+import platform
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from .adapters.clock import SystemClock
+from .domain.host.events import ManagerStarted, SettingsChanged
+from .domain.ports import Clock, Provider, Sensor
+from .engine.desk import Desk
+from .engine.effects import Effects
+from .engine.engine import Engine
+from .engine.leases import Leases
+from .engine.reconcile import reconcile
+from .engine.sampling import Sampler
+from .engine.shutdown import Shutdown
+from .engine.snapshots import Keeper
+from .eventstore.journal import Journal
+from .eventstore.reader import Reader
+from .eventstore.snapshots import SnapshotStore
+from .listeners import Listeners
+from .manager import Parts, ResourceManager
+from .projections.snapshots import code_fingerprint, restore
+from .providers import Directory
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .adapters.sensors.host import HostSensor
+
+
+@asynccontextmanager
+async def open(
+    journal: str | os.PathLike[str] = "bursar.db",
+    settings: Settings | None = None,
+    *,
+    providers: Mapping[str, Provider] | None = None,
+    sensor: Sensor | None = None,
+) -> AsyncGenerator[ResourceManager, None]:
+    """Own a journal and manage models by it, for a block.
+
+    `settings` default to `Settings.load()`: `bursar.toml`, then the environment. `providers`, by prefix,
+    default to those the settings name, `sensor` to this machine's. Leaving the block waits a little for
+    leases, unloads every model and closes the journal.
+    Raises `JournalConflict` naming the process that owns the journal, `JournalUnusable`, `JournalCorrupt`,
+    `SettingsInvalid`.
+    """
+    path = Path(journal)
+    settings = settings or Settings.load()
+    if providers is None:
+        providers = default_providers(path, settings)
+    with Journal.open(path) as store:
+        async with serve(store, settings, providers, sensor=sensor) as manager:
+            yield manager
+
+
+@asynccontextmanager
+async def serve(
+    store: Journal,
+    settings: Settings,
+    providers: Mapping[str, Provider],
+    *,
+    sensor: Sensor | None = None,
+    clock: Clock | None = None,
+    identity: ManagerStarted | None = None,
+) -> AsyncGenerator[ResourceManager, None]:
+    """Manage models by a journal that is open already, for a block.
+
+    A simulation brings a clock and an identity of its own; they default to this machine's and this process's.
+    """
+    snapshots = SnapshotStore.beside(store.path)
+    async with AsyncExitStack() as stack:
+        reader = stack.enter_context(closing(Reader(store.path)))
+        state = restore(reader, snapshots)
+        engine = Engine(store, state, clock or SystemClock(state.at))
+        stack.callback(engine.stop)
+        keeper = Keeper(snapshots, state.position)
+        directory = Directory(providers)
+        desk, listeners, effects = Desk(), Listeners(), Effects(engine, directory)
+        for listener in (desk.hear, listeners.hear, effects.hear, partial(keeper.hear, engine)):
+            engine.listen(listener)
+        engine.on_failure(desk.fail_all)
+        for prefix, provider in directory.providers.items():
+            await provider.start(partial(_lost, effects, prefix))
+            stack.push_async_callback(provider.close)
+        engine.submit(identity or _identity())
+        if sensor is None:
+            sensor = stack.enter_context(closing(_host_sensor(directory)))
+        sampler = await _take_over(engine, directory, settings, sensor)
+        sampling = asyncio.get_running_loop().create_task(sampler.run(), name="bursar sampling")
+        shutdown = Shutdown(engine, desk, effects, sampling, keeper)
+        stack.push_async_callback(shutdown.run)
+        leases = Leases(engine, desk, directory)
+        parts = Parts(engine, leases, directory, sampler, listeners, reader, shutdown)
+        yield ResourceManager(parts, settings)
+
+
+async def _take_over(engine: Engine, directory: Directory, settings: Settings, sensor: Sensor) -> Sampler:
+    """Write down what holds from here on, and find out what is in memory."""
+    wanted = settings.domain()
+    if engine.state.host.settings != wanted or not engine.state.host.settings_position:
+        engine.submit(SettingsChanged(settings=wanted))
+    sampler = Sampler(engine, sensor)
+    await reconcile(engine, directory)
+    return sampler
+
+
+def default_providers(journal: Path, settings: Settings) -> dict[str, Provider]:
+    """The providers that the settings name."""
+    found: dict[str, Provider] = {}
+    llama = settings.providers.llama
+    if llama.folder is not None:
+        from .adapters.providers.llama import LlamaProvider
+
+        found["llama"] = LlamaProvider(
+            llama.folder,
+            journal.with_name(journal.name + ".run"),
+            context_tokens=llama.context_tokens,
+            slots=llama.slots,
+            threads=llama.threads,
+            orphan_grace_s=llama.orphan_grace,
+        )
+    return found
+
+
+def _lost(effects: Effects, prefix: str, model: str, cause: str) -> None:
+    effects.lost(f"{prefix}:{model}", cause)
+
+
+def _identity() -> ManagerStarted:
+    try:
+        code_version = version("bursar")
+    except PackageNotFoundError:
+        code_version = "unknown"
+    return ManagerStarted(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        code_version=code_version,
+        code_fingerprint=code_fingerprint(),
+        python=platform.python_version(),
+        sqlite=apsw.sqlite_lib_version(),
+    )
+
+
+def _host_sensor(directory: Directory) -> "HostSensor":
+    from .adapters.sensors.host import HostSensor
+
+    return HostSensor(directory.memory)
