@@ -1,0 +1,1 @@
+"""The main job end to end: more models asked for than fit, on a real engine, explained and replayed."""
