@@ -1,0 +1,1 @@
+"""Measurements: how far from the best possible, and how fast."""
