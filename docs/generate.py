@@ -1,0 +1,196 @@
+"""Writes the pages that are told by the code itself; a test checks that they are what the code tells today.
+
+python docs/generate.py        write them
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+from transitions.extensions import GraphMachine
+
+from bursar.adapters.cli.group import build
+from bursar.commands import MANAGING
+from bursar.domain import errors
+from bursar.domain.errors import BursarError
+from bursar.domain.events import Body
+from bursar.domain.host import events as host_events
+from bursar.domain.models import events as model_events
+from bursar.domain.models.machine import EDGES, ModelState
+from bursar.domain.requests import events as request_events
+from bursar.settings import sections
+
+FOLDER = Path(__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """Every generated page, by file name."""
+    return {
+        "events.md": events_page(),
+        "errors.md": errors_page(),
+        "settings.md": settings_page(),
+        "commands.md": commands_page(),
+        "model-states.md": states_page(),
+    }
+
+
+def events_page() -> str:
+    """One heading for every type of event."""
+    lines = [
+        "# Events",
+        "",
+        "What the journal holds. A *fact* came from outside; a *decision* was concluded from the state and",
+        "one fact, and carries its `reason`: the rule, every comparison, candidates, exclusions and margin.",
+        "*Durable* events are on the disk before they are acknowledged; the others follow within 250 ms.",
+    ]
+    for title, module in (("Manager", host_events), ("Models", model_events), ("Requests", request_events)):
+        lines += ["", f"## {title}"]
+        for body in module.EVENTS:
+            lines += ["", f"### {body.name}", "", *_event(body)]
+    return "\n".join(lines) + "\n"
+
+
+def _event(body: type[Body]) -> Iterator[str]:
+    durable = ", durable" if body.durable else ""
+    yield f"*{body.kind}, version {body.version}{durable}.* {_first(body)}"
+    notes = _notes(body)
+    fields = [name for name in body.model_fields if name != "reason"]
+    if fields:
+        yield ""
+        yield from (_field(name, notes.get(name, "")) for name in fields)
+
+
+def errors_page() -> str:
+    """One heading for every code."""
+    lines = [
+        "# Errors",
+        "",
+        "Every error has a stable `code`; what its message names are attributes of it.",
+        "",
+    ]
+    lines += (inspect.getdoc(errors) or "").split("\n\n")[1].splitlines()
+    for kind in _classes(errors, BursarError):
+        lines += ["", f"## {kind.code}", "", f"`{kind.__name__}`: {_first(kind)}", "", f"> {kind.message}"]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """One heading for every key."""
+    lines = [
+        "# Settings",
+        "",
+        "Defaults, then `bursar.toml` in the working directory, then the environment, then arguments; the",
+        "later wins. In the environment, `limits.memory` is `BURSAR_LIMITS__MEMORY`. Sizes are `14 GB`,",
+        "`14 GiB` or bytes; times `5m`, `1h30m`, `250ms` or seconds. What is not a setting is refused.",
+    ]
+    for path, note, default in _settings(sections.Sections, ""):
+        lines += ["", f"## {path}", "", f"Default: `{default}`. {note}".rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+def _settings(section: type[sections.Section], prefix: str) -> Iterator[tuple[str, str, object]]:
+    notes = _notes(section)
+    for name, field in section.model_fields.items():
+        if isinstance(field.default, sections.Section):
+            yield from _settings(type(field.default), f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", notes.get(name, ""), field.default
+
+
+def commands_page() -> str:
+    """The help of every command."""
+    group = build(MANAGING)
+    context = click.Context(group, info_name="bursar", terminal_width=100, **group.context_settings)
+    lines = [
+        "# Commands",
+        "",
+        "Exit codes: 0 good, 1 a check failed, 2 wrong usage or settings.",
+        "",
+        "## bursar",
+    ]
+    lines += ["", *_indented(group.get_help(context))]
+    for name in sorted(group.list_commands(context)):
+        command = group.get_command(context, name)
+        if command is not None:
+            inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
+            lines += ["", f"## bursar {name}", "", *_indented(command.get_help(inner))]
+    return "\n".join(lines) + "\n"
+
+
+def states_page() -> str:
+    """The machine, drawn by the library it is declared with."""
+    machine = GraphMachine(
+        states=[state.value for state in ModelState],
+        transitions=[
+            {**edge, "source": [source.value for source in edge["source"]], "dest": edge["dest"].value}
+            for edge in EDGES
+        ],
+        initial=ModelState.ABSENT.value,
+        auto_transitions=False,
+        graph_engine="mermaid",
+    )
+    drawing = machine.get_combined_graph().source
+    phrases = _notes(ModelState)
+    lines = ["# The states of a model", "", "Each arrow is the event of that name.", "", "```mermaid"]
+    # Without the colours: they would show one of the states as the present one.
+    lines += [line.rstrip() for line in drawing.splitlines() if not re.match(r"\s*(classDef|Class|$)", line)]
+    lines += ["```", "", *(f"- **{state.value}**: {phrases[state.name]}" for state in ModelState)]
+    return "\n".join(lines) + "\n"
+
+
+def _field(name: str, note: str) -> str:
+    return f"- `{name}`: {note}" if note else f"- `{name}`"
+
+
+def _indented(text: str) -> Iterator[str]:
+    return (f"    {line}".rstrip() for line in text.splitlines())
+
+
+def _first(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _classes(module: ModuleType, base: type[BursarError]) -> list[type[BursarError]]:
+    return [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
+    ]
+
+
+def _notes(kind: type) -> dict[str, str]:
+    """The `#:` comments above the names that a class assigns."""
+    source = inspect.getsource(kind)
+    lines = source.splitlines()
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined] # it is the class
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found[target.id] = " ".join(_comment_above(lines, node.lineno - 1))
+    return {name: note for name, note in found.items() if note}
+
+
+def _comment_above(lines: list[str], index: int) -> list[str]:
+    comment: list[str] = []
+    while index > 0 and (match := re.match(r"\s*#:? ?(.*)", lines[index - 1])):
+        comment.insert(0, match[1])
+        index -= 1
+    return comment
+
+
+def write(say: Callable[[str], None] = print) -> None:
+    """Write every page whose text has changed."""
+    for name, text in pages().items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            say(f"wrote {path.name}")
+
+
+if __name__ == "__main__":
+    write()
