@@ -1,8 +1,8 @@
 """Brings requests and models together: grants leases, makes room, starts loads and unloads.
 
-Run at the end of every step. It gives up what has become pointless, brings memory within its limits, and
-walks the waiting requests in their order, doing for each what can be done now; then it moves on what has
-become possible: unloads that drained, loads whose room is free.
+Run at the end of every step. It gives up what has become pointless, starts loads whose room is free by now,
+brings memory within its limits, and walks the waiting requests in their order, doing for each what can be
+done; then it unloads what has drained.
 """
 
 from ..draft import Draft
@@ -37,12 +37,12 @@ def schedule(draft: Draft) -> dict[int, Reason]:
         case Phase.STARTING | Phase.STOPPED:
             return reasons
         case Phase.RUNNING:
+            start_planned_loads(draft)
             relieve(draft)
             reasons = _serve_waiting(draft)
         case Phase.STOPPING:
             drain_everything(draft)
     unload_drained(draft)
-    start_planned_loads(draft)
     return reasons
 
 
