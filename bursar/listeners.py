@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import structlog
-
+from .adapters.logs import get_logger
 from .domain.errors import NoSuchEvent
 from .domain.events import Body, Event
 from .domain.registry import REGISTRY
 
-_log = structlog.get_logger("bursar.listeners")
+_log = get_logger("bursar.listeners")
 
 _NAMES = {name for name, _version in REGISTRY}
 

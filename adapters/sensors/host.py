@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import psutil
-import structlog
 
 from ...domain.models.values import RAM, DeviceReading, Reading
+from ..logs import get_logger
 from .figures import device, whole
 from .nvml import Nvml
 
-_log = structlog.get_logger("bursar.sensors")
+_log = get_logger("bursar.sensors")
 
 T = TypeVar("T")
 

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 
-import structlog
-
+from ..adapters.logs import get_logger
 from ..domain.errors import BursarError
 from ..domain.events import Event, Fact
 from ..domain.kernel import Origin
@@ -24,7 +23,7 @@ from ..domain.requests.line import NS_PER_MS
 from ..providers import Directory
 from .engine import Engine
 
-_log = structlog.get_logger("bursar.effects")
+_log = get_logger("bursar.effects")
 
 
 class Effects:

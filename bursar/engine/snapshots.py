@@ -1,10 +1,13 @@
 """When the live state is kept for the next start."""
 
+from ..adapters.logs import get_logger
 from ..domain.events import Event
 from ..domain.state import State
 from ..eventstore.snapshots import SnapshotStore
 from ..projections import snapshots
 from .engine import Engine
+
+_log = get_logger("bursar.snapshots")
 
 #: Events folded since the last snapshot before another one is worth its while.
 EVERY = 5000
@@ -25,4 +28,8 @@ class Keeper:
     def save(self, state: State) -> None:
         """Save one, now."""
         self._saved = state.position
-        snapshots.save(self._store, state)
+        try:
+            snapshots.save(self._store, state)
+        except OSError as error:
+            # It is a short cut for the next start; the journal itself says when it cannot be written.
+            _log.warning("no snapshot could be saved", error=str(error))

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from .tree import ROOMS, Source, Tree
 
-#: Room to what of bursar it may import; an adapter may import itself, too, but none of the others.
+#: Room to what of bursar it may import; an adapter may import itself, too, but none of the others. Logs are
+#: every adapter's.
 MAY_IMPORT = {
     "bursar": ("bursar",),
     "domain": ("bursar.domain",),
     "eventstore": ("bursar.eventstore", "bursar.domain.errors", "bursar.domain.events"),
     "projections": ("bursar.projections", "bursar.domain", "bursar.eventstore"),
-    "adapters": ("bursar.domain", "bursar.eventstore", "bursar.projections"),
+    "adapters": ("bursar.domain", "bursar.eventstore", "bursar.projections", "bursar.adapters.logs"),
 }
 
 
