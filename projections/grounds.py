@@ -70,8 +70,8 @@ def runner_up(reason: Reason | None, chosen: tuple[str, ...], shortfall: dict[st
         return ()
     spared = ((name,) for name in chosen) if policy == "hybrid" else (chosen,)
     others = [_best_without(reason, policy, names, shortfall) for names in spared]
-    wanted = _cost(reason, chosen) + reason.margin
-    return next((other for other in others if other and _cost(reason, other) == wanted), ())
+    wanted = _cost(reason, policy, chosen) + reason.margin
+    return next((other for other in others if other and _cost(reason, policy, other) == wanted), ())
 
 
 def _best_without(
@@ -81,8 +81,8 @@ def _best_without(
     return eviction.choose(policy, rest, shortfall)
 
 
-def _cost(reason: Reason, names: tuple[str, ...]) -> int:
-    return sum(candidate.score[0] for candidate in reason.candidates if candidate.model in names)
+def _cost(reason: Reason, policy: Policy, names: tuple[str, ...]) -> int:
+    return eviction.weight(policy, [candidate for candidate in reason.candidates if candidate.model in names])
 
 
 def evidence_of(reader: Reader, decided: Link | None, reason: Reason | None) -> tuple[Evidence, ...]:
