@@ -2,23 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal
 
 import apsw
 
+from .connections import Guard
 from .merkle import Frontier
-from .sealing import Row
+from .sealing import Command, Row
 
 #: A root is written by the commit that passes a multiple of this, so opening never folds many more events.
 ROOT_EVERY = 1024
-#: Pages of log after which it is copied into the database: 16 MB.
-_CHECKPOINT_PAGES = 4000
 #: In the order of `sealing.Row`.
 _INSERT = (
     "INSERT INTO event"
-    " (position, subject_version, leaf, kind, type, version, subject, at, cause, correlation, actor, data)"
+    " (position, kind, type, version, subject, at, cause, correlation, actor, data, salt, leaf)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_WRITES = frozenset((apsw.SQLITE_INSERT, table) for table in ("event", "root", "command", "checkpoint"))
 
 
 class Committer:
@@ -28,48 +27,49 @@ class Committer:
         self, connection: apsw.Connection, frontier: Frontier, rooted: int, clock_ns: Callable[[], int]
     ) -> None:
         self._connection = connection
-        self._frontier = frontier
+        self._guard = Guard(_WRITES)
+        connection.authorizer = self._guard
+        #: Over all that is committed.
+        self.frontier = frontier
         self._rooted = rooted
         self._clock_ns = clock_ns
-        self._log_pages = 0
-        self._synchronous = 0
+        #: Of the log, after the last commit.
+        self.log_pages = 0
         connection.set_wal_hook(self._logged)
-        self._switch(2)
 
-    @property
-    def synchronous(self) -> Literal["FULL", "NORMAL"]:
-        """What the last commit ran under, as SQLite says it."""
-        return "FULL" if self._connection.pragma("synchronous") == 2 else "NORMAL"
+    def commit(self, rows: Sequence[Row], leaves: Sequence[bytes], commands: Sequence[Command]) -> None:
+        """Write the rows, all or none."""
+        frontier, guard = self.frontier, self._guard
+        connection, execute = self._connection, self._connection.execute
+        guard.open = True  # not by `with`, which costs as much as a hash
+        try:
+            execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT, rows)
+            if commands:
+                connection.executemany("INSERT INTO command VALUES (?, ?, ?, ?)", commands)
+            frontier.extend(leaves)
+            if frontier.size // ROOT_EVERY > self._rooted // ROOT_EVERY:
+                self._write_root()
+            execute("COMMIT")
+        finally:
+            guard.open = False
 
-    def commit(self, rows: Sequence[Row], leaves: Sequence[bytes], *, full: bool) -> None:
-        """Write the rows, all or none. `full`: on the disk itself, with all that was committed before."""
-        self._switch(2 if full else 1)
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        self._connection.executemany(_INSERT, rows)
-        self._frontier.extend(leaves)
-        if self._frontier.size // ROOT_EVERY > self._rooted // ROOT_EVERY:
-            self._write_root()
-        execute("COMMIT")
+    def write_checkpoint(self, size: int, note: str) -> None:
+        """Write down a note that was signed."""
+        with self._guard:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "INSERT INTO checkpoint VALUES (?, ?, ?)", (size, note, self._clock_ns())
+            )
+            self._connection.execute("COMMIT")
 
     def finish(self) -> None:
-        """Write down the last root, bring everything into the one file, and empty the log."""
-        self._switch(2)
-        if self._frontier.size > self._rooted:
-            with self._connection:
+        """Write down the last root."""
+        if self.frontier.size > self._rooted:
+            with self._guard:
+                self._connection.execute("BEGIN IMMEDIATE")
                 self._write_root()
-        self._connection.set_busy_timeout(0)
-        # A reader in the middle of the log keeps it beside the file, whole, for whoever opens the journal
-        # next.
-        with suppress(apsw.BusyError):
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-
-    def checkpoint(self) -> None:
-        """Copy the log into the database when it is long, so that it can start over. Waits for no reader."""
-        if self._log_pages >= _CHECKPOINT_PAGES:
-            self._log_pages = 0
-            with suppress(apsw.BusyError):  # somebody else is at it
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
         """Undo an open transaction as far as SQLite still can."""
@@ -78,13 +78,8 @@ class Committer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def _switch(self, synchronous: int) -> None:
-        if self._synchronous != synchronous:
-            self._connection.pragma("synchronous", synchronous)
-            self._synchronous = synchronous
-
     def _write_root(self) -> None:
-        frontier = self._frontier
+        frontier = self.frontier
         self._connection.execute(
             "INSERT INTO root VALUES (?, ?, ?, ?)",
             (frontier.size, frontier.root(), frontier.packed(), self._clock_ns()),
@@ -92,5 +87,5 @@ class Committer:
         self._rooted = frontier.size
 
     def _logged(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        self._log_pages = pages
+        self.log_pages = pages
         return apsw.SQLITE_OK

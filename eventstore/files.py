@@ -1,6 +1,8 @@
 """Where a journal may lie, and how its file comes into being."""
 
+import fcntl
 import os
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +17,11 @@ _NETWORK = frozenset({
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "glusterfs", "beegfs", "gpfs",
     "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.davfs",
 })  # fmt: skip
+
+#: Bytes that are rewritten at a time.
+_PIECE = 1 << 20
+
+_fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
 def schema() -> str:
@@ -82,6 +89,27 @@ def file_system(path: str, mounts: str) -> str:
         if len(point) >= length and (path == point or path.startswith(point.rstrip("/") + "/")):
             found, length = system, len(point)
     return found
+
+
+def synced(descriptor: int) -> None:
+    """Bring a file's content to the disk itself, by the strongest means there is. Raises OSError."""
+    full: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:  # on macOS fsync leaves it in the drive's cache
+        fcntl.fcntl(descriptor, full)
+    else:
+        _fdatasync(descriptor)
+
+
+def rewritten(descriptor: int) -> None:
+    """Write a file's content to it once more and bring it to the disk itself. Raises OSError.
+
+    After a sync that failed, the kernel may hold pages that it will never write and no longer reports: that
+    they can be read is no proof that they are on the disk, and the next sync succeeds without them.
+    """
+    offset = 0
+    while piece := os.pread(descriptor, _PIECE, offset):
+        offset += os.pwrite(descriptor, piece, offset)
+    synced(descriptor)
 
 
 def _sync(path: str) -> None:

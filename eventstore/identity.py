@@ -12,7 +12,9 @@ from ..domain.errors import JournalUnusable
 #: "BRSR", in the file's header where `file` and SQLite's own tools look.
 APPLICATION_ID = 0x42525352
 #: The format this code writes, kept as `user_version`.
-FORMAT = 1
+FORMAT = 2
+#: What an SQLite database begins with, and how long its header is.
+_MAGIC, _HEADER = b"SQLite format 3\0", 100
 
 StrPath = str | os.PathLike[str]
 
@@ -30,40 +32,58 @@ def resolve(path: StrPath) -> str:
 def require_journal(path: str) -> None:
     """Raise JournalUnusable unless the file at this resolved path is a journal of a format we know.
 
-    Leaves no trace: `immutable` takes no locks, makes no files and replays no log, and SQLite holds the file,
-    so that no lock of another connection of this process is lost (which a plain open and close would do). A
-    journal has its identity in the file itself from the moment it appears under its name.
+    Leaves no trace, and looks at the header alone: without its log the rest may be half a checkpoint. A
+    journal has its identity in the file itself from the moment it appears under its name; when a power cut in
+    the middle of a checkpoint has spoiled the header, the log has it, and who opens the two asks again.
     """
     _require_file(path)
-    try:
-        connection = apsw.Connection(
-            immutable_uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        )
-        try:
-            application, format_ = connection.pragma("application_id"), connection.pragma("user_version")
-        finally:
-            connection.close()
-    except apsw.NotADBError as error:
-        raise JournalUnusable(path=path, problem="it is not an SQLite database") from error
-    except apsw.Error as error:
-        raise JournalUnusable(path=path, problem=f"SQLite cannot read it ({error})") from error
+    header = _header(path)
+    if len(header) < _HEADER or not header.startswith(_MAGIC):
+        if has_log(path):
+            return
+        raise JournalUnusable(path=path, problem="it is not an SQLite database")
+    require_identity(path, int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big"))
+
+
+def require_identity(path: str, application: object, format_: object) -> None:
+    """Raise JournalUnusable unless these are a journal's, of the format this code knows."""
     if application != APPLICATION_ID:
         raise JournalUnusable(path=path, problem="it is a database of another application")
-    require_format(path, format_)
-
-
-def require_format(path: str, format_: object) -> None:
-    """Raise JournalUnusable unless the format is the one this code knows."""
-    if format_ != FORMAT:
-        raise JournalUnusable(
-            path=path, problem=f"it has format {format_} and this bursar knows format {FORMAT}; update bursar"
-        )
+    if format_ == FORMAT:
+        return
+    remedy = "update bursar" if isinstance(format_, int) and format_ > FORMAT else "no release wrote it"
+    problem = f"it has format {format_} and this bursar knows format {FORMAT}; {remedy}"
+    raise JournalUnusable(path=path, problem=problem)
 
 
 def immutable_uri(path: str) -> str:
     """An SQLite address of the file as it lies on disk, for reading without its log and without locks."""
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     return f"file://{quoted}?immutable=1"
+
+
+def has_log(path: str) -> bool:
+    """Whether there is something in the log of the journal at this resolved path."""
+    try:
+        return os.stat(path + "-wal").st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _header(path: str) -> bytes:
+    """The first bytes of the file. Raises JournalUnusable.
+
+    SQLite opens it and closes it: then no lock of another connection of this process is lost, as it would be
+    if we did.
+    """
+    try:
+        file = apsw.VFSFile("", path, [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+        try:
+            return file.xRead(_HEADER, 0)
+        finally:
+            file.xClose()
+    except apsw.Error as error:
+        raise JournalUnusable(path=path, problem=f"SQLite cannot read it ({error})") from error
 
 
 def _require_file(path: str) -> None:

@@ -14,9 +14,18 @@ from typing import Self
 WIDTH = 32
 
 
-#: position, version, subject_version, at, has a cause, cause, correlation; lengths of kind, type, subject,
-#: actor.
-_pack_header = struct.Struct(">c4q?2q4Q").pack
+#: Leaves of a segment: a perfect subtree, so that its root stays good for every larger tree.
+SEGMENT = 65_536
+#: Bytes of a salt.
+SALT = 16
+
+#: position, version, at, has a cause, cause, correlation; lengths of kind, type, subject, actor.
+pack_header = struct.Struct(">c3q?2q4Q").pack
+
+
+def data_hash(salt: bytes, data: str) -> bytes:
+    """Hash what can be redacted: SHA-256(salt || data). The salt keeps a short text from being guessed."""
+    return sha256(salt + data.encode()).digest()
 
 
 def leaf_hash(
@@ -25,28 +34,26 @@ def leaf_hash(
     type_: str,
     version: int,
     subject: str,
-    subject_version: int,
     at: int,
     cause: int | None,
     correlation: int,
     actor: str,
-    data: str,
+    data_hash: bytes,
 ) -> bytes:
-    """Hash an event, every column of it: SHA-256(0x00 || header || texts).
+    """Hash an event: SHA-256(0x00 || header || texts || hash of its data).
 
-    The header is `_pack_header`'s, big-endian without padding; lengths are in code points. The texts are
-    UTF-8, and `data` is what remains after the four whose lengths are known. So no two events have the same
-    encoding.
+    The header is `pack_header`'s, big-endian without padding; lengths are in code points. The texts are
+    UTF-8, and the last 32 bytes are the hash of the data. So no two events have the same encoding.
     Raises ValueError for a text that UTF-8 cannot hold and for a number that SQLite cannot.
     """
     try:
-        header = _pack_header(
-            b"\0", position, version, subject_version, at, cause is not None, cause or 0, correlation,
+        header = pack_header(
+            b"\0", position, version, at, cause is not None, cause or 0, correlation,
             len(kind), len(type_), len(subject), len(actor),
         )  # fmt: skip
     except struct.error as error:
         raise ValueError(f"position {position}: {error}") from error
-    return sha256(header + f"{kind}{type_}{subject}{actor}{data}".encode()).digest()
+    return sha256(header + f"{kind}{type_}{subject}{actor}".encode() + data_hash).digest()
 
 
 def interior_hash(left: bytes, right: bytes) -> bytes:
@@ -92,6 +99,10 @@ class Frontier:
             subtrees.append(node)
             size += 1
         self.size = size
+
+    def copy(self) -> Self:
+        """Another one that does not grow with this one."""
+        return self.restored(self.size, self.packed())
 
     def root(self) -> bytes:
         """The hash of the whole tree; of no leaves, that of the empty string."""

@@ -3,36 +3,51 @@
 Starts in milliseconds: imports nothing but apsw, json and what a bare interpreter has loaded anyway.
 """
 
-# Importing pathlib would cost a reader more than all it does itself.
-# ruff: noqa: PTH110, PTH116
+# Importing pathlib would cost a reader more than all it does itself; the columns in statements are ours.
+# ruff: noqa: PTH110, PTH116, S608
 import json
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Self
 
 from ..domain.errors import JournalCorrupt
 from .connections import READ_ERRORS, connect_reading, translated
 from .identity import StrPath, resolve
 from .owner import owner_pid
-from .records import Record
+from .records import COLUMNS, Record
 
+if TYPE_CHECKING:
+    from .archived import Archive
+
+#: What folds read of an event and nothing more, as a plain tuple: a named one costs a third of a fold.
+Row = tuple[int, int, str, int, str | None]
 #: Rows read at a time.
 _PAGE = 512
-_EVENTS = """
-SELECT * FROM event
+_EVENTS = f"""
+SELECT {COLUMNS} FROM event
   WHERE position > :after AND position <= :until
     AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
     AND (:correlation IS NULL OR correlation = :correlation)
   ORDER BY position LIMIT :page
 """
-#: By the subject's index: its versions rise with the positions.
-_EVENTS_OF_SUBJECT = """
-SELECT * FROM event
-  WHERE subject = :subject AND subject_version > :seen
-    AND position > :after AND position <= :until
+_ROWS = """
+SELECT position, at, type, version, data FROM event
+  WHERE position > :after AND position <= :until
+    AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+  ORDER BY position LIMIT :page
+"""
+#: By the index of subjects, which has their positions in order.
+_EVENTS_OF_SUBJECT = f"""
+SELECT {COLUMNS} FROM event INDEXED BY event_subject
+  WHERE subject = :subject AND position > :after AND position <= :until
     AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
     AND (:correlation IS NULL OR correlation = :correlation)
-  ORDER BY subject_version LIMIT :page
+  ORDER BY position LIMIT :page
+"""
+_LEAVES = """
+SELECT position, leaf FROM event
+  WHERE position > :after AND position <= :until ORDER BY position LIMIT :page
 """
 #: Jumps from one subject to the next, however many events each has.
 _SUBJECTS = """
@@ -56,10 +71,11 @@ class Reader:
         """Open the journal. Raises JournalUnusable when there is none, or the file is none of ours."""
         #: Resolved.
         self.path = resolve(path)
+        self._archive: Archive | None = None
         self._connection = connect_reading(self.path)
         try:
             row = self._first("SELECT journal_id, created_at FROM journal", ())
-            if row is None:
+            if row is None or not isinstance(row[0], bytes) or len(row[0]) != 16:
                 raise JournalCorrupt(
                     path=self.path, position=0, problem="it does not say which journal it is"
                 )
@@ -90,40 +106,58 @@ class Reader:
         Only a subject has an index; the other filters look at every event in between. Reads some hundred at a
         time, and nothing is held open in between: a caller may take as long as it likes.
         """
-        head = self.head()
-        named: dict[str, Any] = {
-            "after": after,
-            "until": head if until is None else min(until, head),
-            "types": None if types is None else json.dumps(sorted(types)),
+        wanted: dict[str, Any] = {
+            "types": None if types is None else sorted(types),
             "subject": subject,
-            "seen": 0,
             "correlation": correlation,
         }
-        return self._paged(_EVENTS if subject is None else _EVENTS_OF_SUBJECT, named, limit)
+        sql = _EVENTS if subject is None else _EVENTS_OF_SUBJECT
+        return map(Record._make, chain.from_iterable(self._pages(sql, after, until, wanted, limit)))
+
+    def rows(
+        self, after: int = 0, until: int | None = None, *, types: Iterable[str] | None = None
+    ) -> Iterator[Row]:
+        """The same events as `read`, as plain tuples of position, time, type, version and data."""
+        wanted = {"types": None if types is None else sorted(types)}
+        return chain.from_iterable(self._pages(_ROWS, after, until, wanted, None))
 
     def get(self, position: int) -> Record | None:
         """The event at a position; None when there is none."""
-        row = self._first("SELECT * FROM event WHERE position = ?", (position,), position)
+        row = self._first(f"SELECT {COLUMNS} FROM event WHERE position = ?", (position,), position)
+        if row is None and (archive := self._archived()) is not None:
+            found = archive.get(position)
+            return found and found.record
         return None if row is None else Record._make(row)
 
     def last(self, subject: str) -> Record | None:
         """The last event of a subject; None when it has none."""
         row = self._first(
-            "SELECT * FROM event WHERE subject = ? ORDER BY subject_version DESC LIMIT 1", (subject,)
+            f"SELECT {COLUMNS} FROM event WHERE subject = ? ORDER BY position DESC LIMIT 1", (subject,)
         )
+        if row is None and (archive := self._archived()) is not None:
+            return archive.last_of(subject)
         return None if row is None else Record._make(row)
 
     def leaf(self, position: int) -> bytes | None:
         """The leaf at a position; None when there is none. For `snapshots`."""
         row = self._first("SELECT leaf FROM event WHERE position = ?", (position,), position)
+        if row is None and (archive := self._archived()) is not None:
+            found = archive.get(position)
+            return found and found.leaf.leaf
         return None if row is None else row[0]
+
+    def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
+        """The leaves after a position, up to and including another, in order."""
+        return (leaf for page in self._pages(_LEAVES, after, until, {}, None) for _, leaf in page)
 
     def subjects(self, prefix: str = "") -> list[str]:
         """The subjects that begin with the prefix, sorted by their UTF-8."""
         try:
-            return [subject for (subject,) in self._connection.execute(_SUBJECTS, {"prefix": prefix})]
+            found = [subject for (subject,) in self._connection.execute(_SUBJECTS, {"prefix": prefix})]
         except READ_ERRORS as error:
             raise translated(self.path, error, 0) from error
+        archive = self._archived()
+        return found if archive is None else sorted(archive.subjects(prefix).union(found))
 
     def position_at(self, time_ns: int) -> int:
         """The last position whose time is not after this one (UTC nanoseconds); 0 when there is none.
@@ -133,7 +167,7 @@ class Reader:
         low, high = 0, self.head()
         while low < high:
             middle = (low + high + 1) // 2
-            if self._number("SELECT at FROM event WHERE position = ?", middle) <= time_ns:
+            if self._time_of(middle) <= time_ns:
                 low = middle
             else:
                 high = middle - 1
@@ -151,6 +185,15 @@ class Reader:
         """The process that owns the journal now; None when there is none, or it cannot be told."""
         return owner_pid(self.path)
 
+    def segments_archived(self) -> int:
+        """How many segments of 65,536 positions lie in files beside the journal instead of in it."""
+        return self._number("SELECT coalesce(max(segment) + 1, 0) FROM archive")
+
+    def last_checkpoint(self) -> tuple[int, int] | None:
+        """Size and time (UTC nanoseconds) of the last signed checkpoint; None when there is none."""
+        row = self._first("SELECT size, at FROM checkpoint ORDER BY size DESC LIMIT 1", ())
+        return None if row is None else (row[0], row[1])
+
     def close(self) -> None:
         """Let go of the file. Calling it twice is calling it once."""
         self._connection.close()
@@ -161,22 +204,36 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _paged(self, sql: str, named: dict[str, Any], limit: int | None) -> Iterator[Record]:
-        while limit is None or limit > 0:
-            named["page"] = _PAGE if limit is None else min(_PAGE, limit)
+    def _pages(
+        self, sql: str, after: int, until: int | None, wanted: dict[str, Any], limit: int | None
+    ) -> Iterator[Iterable[Any]]:
+        """The rows that a statement gives for the positions in between, page by page."""
+        head = self.head()
+        until = head if until is None else min(until, head)
+        types = wanted.get("types")
+        bindings = {**wanted, "types": None if types is None else json.dumps(types), "until": until}
+        while after < until and (limit is None or limit > 0):
+            page = _PAGE if limit is None else min(_PAGE, limit)
             rows: list[Any] = []
             damage: BaseException | None = None
             try:
-                rows.extend(self._connection.execute(sql, named))
+                rows.extend(self._connection.execute(sql, {**bindings, "after": after, "page": page}))
             except READ_ERRORS as error:
                 damage = error
-            for row in rows:
-                yield Record._make(row)
+            # Asked behind the page: what has been moved out since it was read is passed over by nobody.
+            archive = self._archived()
+            if archive is not None and after < archive.last:
+                for row in islice(_SHAPES[sql](archive, after, until, wanted), limit):
+                    yield (row,)
+                    limit = None if limit is None else limit - 1
+                after = archive.last
+                continue
+            yield rows
             if rows:
-                named["after"], named["seen"] = rows[-1][0], rows[-1][5]
-            if damage is not None:
-                raise translated(self.path, damage, named["after"] + 1) from damage
-            if len(rows) < named["page"]:
+                after = rows[-1][0]
+            if damage is not None and after < until:
+                raise translated(self.path, damage, after + 1) from damage
+            if len(rows) < page:
                 return
             limit = None if limit is None else limit - len(rows)
 
@@ -194,3 +251,49 @@ class Reader:
             )
         number: int = row[0]
         return number
+
+    def _time_of(self, position: int) -> int:
+        row = self._first("SELECT at FROM event WHERE position = ?", (position,), position)
+        if row is not None:
+            if not isinstance(row[0], int):
+                raise JournalCorrupt(path=self.path, position=position, problem="its time is no number")
+            return row[0]
+        record = self.get(position)
+        if record is None:
+            raise JournalCorrupt(
+                path=self.path, position=position, problem="there is no such event, but later ones"
+            )
+        return record.at
+
+    def _archived(self) -> "Archive | None":
+        """The segments that lie in files, as it is now; None when none does."""
+        segments = self.segments_archived()
+        if segments == 0:
+            return None
+        if self._archive is None or self._archive.segments != segments:
+            from .archived import Archive  # imports zstandard
+
+            self._archive = Archive(self.path, self._connection.execute("SELECT * FROM archive").fetchall())
+        return self._archive
+
+
+def _archived_records(archive: "Archive", after: int, until: int, wanted: dict[str, Any]) -> Iterator[Any]:
+    return archive.read(after, until, **wanted)
+
+
+def _archived_rows(archive: "Archive", after: int, until: int, wanted: dict[str, Any]) -> Iterator[Any]:
+    found = archive.read(after, until, **wanted)
+    return ((event.position, event.at, event.type, event.version, event.data) for event in found)
+
+
+def _archived_leaves(archive: "Archive", after: int, until: int, wanted: dict[str, Any]) -> Iterator[Any]:
+    return ((event.record.position, event.leaf.leaf) for event in archive.events(after, until))
+
+
+#: What a statement's rows look like when they come from files.
+_SHAPES = {
+    _EVENTS: _archived_records,
+    _EVENTS_OF_SUBJECT: _archived_records,
+    _ROWS: _archived_rows,
+    _LEAVES: _archived_leaves,
+}

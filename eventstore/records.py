@@ -26,34 +26,37 @@ class Draft(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An event at its place; the fields are the columns of the table `event`, in their order."""
+    """An event at its place; the fields are columns of the table `event`, in their order."""
 
     position: int
     kind: Kind
     type: str
     version: int
     subject: str
-    #: How many events the subject has up to this one.
-    subject_version: int
     at: int
     cause: int | None
     correlation: int
     actor: str
-    data: str
-    #: `merkle.leaf_hash` of the other fields.
-    leaf: bytes
+    #: Canonical JSON; None when it has been redacted.
+    data: str | None
 
     @property
     def draft(self) -> Draft:
-        """The event as it was appended, without its place."""
-        return Draft(
-            self.kind,
-            self.type,
-            self.version,
-            self.subject,
-            self.at,
-            self.cause,
-            self.correlation,
-            self.actor,
-            self.data,
-        )
+        """The event as it was appended, without its place; one that was redacted has empty data."""
+        _, kind, type_, version, subject, at, cause, correlation, actor, data = self
+        return Draft(kind, type_, version, subject, at, cause, correlation, actor, data or "")
+
+
+class Leaf(NamedTuple):
+    """What ties an event to the tree; the fields are the other columns of the table `event`."""
+
+    #: None when the data has been redacted.
+    salt: bytes | None
+    #: `merkle.data_hash` of salt and data, kept only when they are gone.
+    data_hash: bytes | None
+    #: `merkle.leaf_hash` of the record and the hash of its data.
+    leaf: bytes
+
+
+#: The columns of a record, for SELECT.
+COLUMNS = ", ".join(Record._fields)

@@ -1,18 +1,23 @@
-"""Drafts become rows: each gets its position, its place within its subject, and its leaf."""
+"""Drafts become rows: each gets its position, its salt and its leaf."""
 
-from collections.abc import Sequence
+import json
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
-import apsw
-
-from .merkle import leaf_hash
+from .merkle import SALT, pack_header
 from .records import KINDS, Draft
 
-#: Subjects whose version is remembered; there is one per request, so they are forgotten now and then.
-_REMEMBERED = 65_536
+#: Salts drawn at a time: the kernel is asked once for all of them.
+_DRAWN = 256
 
-#: position, subject_version, leaf, and the fields of the draft.
-Row = tuple[int, int, bytes, str, str, int, str, int, int | None, int, str, str]
+#: position, kind, type, version, subject, at, cause, correlation, actor, data, salt, leaf.
+Row = tuple[int, str, str, int, str, int, int | None, int, str, str, bytes, bytes]
+
+
+#: id, fingerprint, first and last position.
+Command = tuple[str, bytes, int, int]
 
 
 @dataclass(slots=True)
@@ -21,68 +26,85 @@ class Sealed:
 
     rows: list[Row] = field(default_factory=list[Row])
     leaves: list[bytes] = field(default_factory=list[bytes])
+    commands: list[Command] = field(default_factory=list[Command])
     #: Of the events' data.
     characters: int = 0
+    #: Whether anybody waits for the disk itself.
+    durable: bool = False
+
+    def clear(self) -> None:
+        """Make room for the next."""
+        self.rows.clear()
+        self.leaves.clear()
+        self.commands.clear()
+        self.characters, self.durable = 0, False
 
 
 class Sealer:
     """Knows where the journal will stand when all that has been sealed is committed."""
 
-    def __init__(self, connection: apsw.Connection, head: int, at: int) -> None:
+    def __init__(self, head: int, at: int, entropy: Callable[[int], bytes]) -> None:
         #: Last position given out.
         self.head = head
-        self._at = at
-        self._connection = connection
-        self._versions: dict[str, int] = {}
+        #: Time of the event there; 0 when there is none.
+        self.at = at
+        self._entropy = entropy
+        self._salts: list[bytes] = []
 
     def seal(self, batch: Sequence[Draft], sealed: Sealed) -> int:
         """Give every draft its place after the head and add it to what is sealed; return the new head.
 
         All of them get a place, or none and ValueError says why: what the journal's own rules would refuse is
-        refused here, where it fails its caller and nobody else.
+        refused here, where it fails its caller and nobody else. Every append waits for this, so it repeats
+        what `merkle.leaf_hash` does, which saves a fifth.
         """
-        rows, leaves, versions = sealed.rows, sealed.leaves, self._versions
-        position, at, characters, before = self.head, self._at, sealed.characters, len(rows)
+        rows, leaves, salts = sealed.rows, sealed.leaves, self._salts
+        position, now, characters, before = self.head, self.at, sealed.characters, len(rows)
         try:
             for draft in batch:
-                kind, type_, version, subject, now, cause, correlation, actor, data = draft
+                kind, type_, version, subject, at, cause, correlation, actor, data = draft
                 position += 1
                 if (
                     kind not in KINDS
-                    or now < at
+                    or at < now
                     or not 0 < correlation <= position
                     or (cause is not None and not 0 < cause < position)
                 ):
-                    raise ValueError(_refusal(draft, position, at))
-                at = now
-                nth = (versions.get(subject) or self._last_version(subject)) + 1
-                leaf = leaf_hash(
-                    position, kind, type_, version, subject, nth, at, cause, correlation, actor, data
-                )
+                    raise ValueError(_refusal(draft, position, now))
+                now = at
+                if not salts:
+                    self._draw()
+                salt = salts.pop()
+                leaf = sha256(
+                    pack_header(
+                        b"\0", position, version, at, cause is not None, cause or 0, correlation,
+                        len(kind), len(type_), len(subject), len(actor),
+                    )
+                    + f"{kind}{type_}{subject}{actor}".encode()
+                    + sha256(salt + data.encode()).digest()
+                ).digest()  # fmt: skip
                 rows.append(
-                    (position, nth, leaf, kind, type_, version, subject, at, cause, correlation, actor, data)
+                    (position, kind, type_, version, subject, at, cause, correlation, actor, data, salt, leaf)
                 )
                 leaves.append(leaf)
-                versions[subject] = nth
                 characters += len(data)
-        except BaseException:
-            for row in reversed(rows[before:]):
-                versions[row[6]] = row[1] - 1
+        except BaseException as error:
             del rows[before:], leaves[before:]
+            if isinstance(error, struct.error):
+                raise ValueError(f"position {position}: {error}") from error
             raise
-        self.head, self._at, sealed.characters = position, at, characters
+        self.head, self.at, sealed.characters = position, now, characters
         return position
 
-    def committed(self) -> None:
-        """Say that all that was sealed can be read from the journal: what is remembered may be forgotten."""
-        if len(self._versions) > _REMEMBERED:
-            self._versions.clear()
+    def _draw(self) -> None:
+        drawn = self._entropy(SALT * _DRAWN)
+        self._salts += [drawn[at : at + SALT] for at in range(0, len(drawn), SALT)]
 
-    def _last_version(self, subject: str) -> int:
-        version: int = self._connection.execute(
-            "SELECT coalesce(max(subject_version), 0) FROM event WHERE subject = ?", (subject,)
-        ).get
-        return version
+
+def fingerprint(batch: Sequence[Draft]) -> bytes:
+    """SHA-256 of what a batch says: all but times and positions, which a second attempt has others of."""
+    said = [(d.kind, d.type, d.version, d.subject, d.actor, d.data) for d in batch]
+    return sha256(json.dumps(said).encode()).digest()
 
 
 def _refusal(draft: Draft, position: int, before: int) -> str:

@@ -21,6 +21,8 @@ from .identity import StrPath, resolve
 from .reader import Reader
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+#: Snapshots that are kept of a fold: one that turns out to be damaged has others behind it.
+KEPT = 3
 
 
 class Snapshot(NamedTuple):
@@ -46,9 +48,10 @@ class SnapshotStore:
         self._leaf_at = leaf_at
 
     def save(self, name: str, version: int, fingerprint: str, position: int, body: bytes) -> None:
-        """Keep what the fold `name` had come to at a committed position, and one older; else keep nothing.
+        """Keep what the fold `name` had come to at a committed position; else keep nothing.
 
-        Those of later positions go: they are of a history that did not happen. `version`: of the state's
+        Of the older ones two stay, and those of later positions go: theirs is a history that did not happen.
+        `version`: of the state's
         shape; `fingerprint`: of the code that folds. The file appears whole or not at all.
         Raises OSError when it cannot be written, ValueError for a name that is not small letters, digits, -
         and _.
@@ -68,13 +71,20 @@ class SnapshotStore:
         self._write(f"{stem}.{position}", _sealed(header, body) + body)
         found = list(self._files(stem))
         older = [file for at, file in found if at < position]
-        for file in [file for at, file in found if at > position] + older[1:]:
+        for file in [file for at, file in found if at > position] + older[KEPT - 1 :]:
             with suppress(FileNotFoundError):  # another process was faster
                 os.unlink(os.path.join(self._folder, file))
 
-    def load(self, name: str, version: int, fingerprint: str | None) -> Snapshot | None:
-        """The newest snapshot that can be trusted, if any; of whatever code when the fingerprint is None."""
+    def load(
+        self, name: str, version: int, fingerprint: str | None, until: int | None = None
+    ) -> Snapshot | None:
+        """The newest snapshot that can be trusted, if any, and none after the position `until`.
+
+        Of whatever code when the fingerprint is None.
+        """
         for position, file in self._files(_stem(name, version)):
+            if until is not None and position > until:
+                continue
             wanted = {"name": name, "version": version, "position": position}
             if fingerprint is not None:
                 wanted["fingerprint"] = fingerprint

@@ -1,51 +1,70 @@
 """Is the journal what was written? Reads all of it, and says everything that is wrong with it."""
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cache, partial
+from threading import Thread
+from typing import Any
 
 import apsw
 
-from ..domain.errors import BursarError, JournalUnusable
+from ..domain.errors import BursarError, JournalUnusable, NoteInvalid
 from .connections import READ_ERRORS, connect_reading
 from .files import schema
 from .identity import StrPath, resolve
-from .merkle import Frontier, leaf_hash
-from .records import KINDS, Record
+from .merkle import Frontier
+from .notes import Checkpoint, Note, VerifierKey, origin
+from .problems import Problem, Problems
+from .segments import check_segments
+from .stretches import Authority, Found, Stretch
+from .workers import check_beside, cut
 
-ProblemKind = Literal["file", "schema", "unreadable", "missing", "order", "leaf", "subject", "rule", "root"]
+__all__ = ["Problem", "Report", "check"]
 
-#: As many are listed; the rest are counted.
-_LISTED = 1000
-_PROGRESS_EVERY = 4096
-_LARGEST_POSITION = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is not as it was written."""
-
-    kind: ProblemKind
-    #: The first position concerned; 0 for the file as a whole.
-    position: int
-    #: The last position concerned.
-    until: int
-    #: One sentence.
-    text: str
+#: Lines of SQLite's own check.
+_LINES = 1000
+_OF_INDEX = ("index event_subject", "non-unique entry")
+#: Events from which processes are worth starting, and how many at most.
+_PARALLEL_FROM, _PROCESSES = 100_000, 8
+#: Positions of which one way finds an event and the other does not.
+_UNINDEXED = """
+SELECT position FROM event NOT INDEXED WHERE NOT EXISTS (
+  SELECT 1 FROM event AS found INDEXED BY event_subject
+    WHERE found.subject = event.subject AND found.position = event.position)
+UNION SELECT position FROM event INDEXED BY event_subject WHERE NOT EXISTS (
+  SELECT 1 FROM event AS found NOT INDEXED
+    WHERE found.position = event.position AND found.subject = event.subject)
+"""
+#: What else says how far the journal once went.
+_MARKS = (
+    ("root", "size", "a root over {} events was written down"),
+    ("checkpoint", "size", "a checkpoint over {} events was signed"),
+    ("command", "last", "a command was answered with position {}"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What `check` found."""
 
-    #: Events that could be read.
+    #: Events that are here, those in archived segments among them.
     size: int
     #: Of the tree over them, in hex, to compare with one kept elsewhere; None when any of them is in doubt.
     root: str | None
     problems: tuple[Problem, ...]
     #: How many more problems there are than are listed.
     unlisted: int
+    #: Events in archived segments: their rows are elsewhere, and the roots of their segments stand for them.
+    archived: int = 0
+    #: Signed checkpoints that agree with the tree, and those that nothing here can be compared with.
+    checkpoints: int = 0
+    uncompared: int = 0
+    #: Whether their signatures were looked at.
+    signatures: bool = False
+    #: Size of the note kept elsewhere, when the journal begins with what it was about.
+    extends: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -53,256 +72,246 @@ class Report:
         return not self.problems
 
 
-class _Gap(NamedTuple):
-    """Positions at which nothing could be read; `until` is None to the end."""
-
-    first: int
-    until: int | None
-    reason: str
-
-
-def check(path: StrPath, progress: Callable[[int, int], None] | None = None) -> Report:
+def check(
+    path: StrPath,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    keys: Sequence[VerifierKey] = (),
+    against: str | None = None,
+    processes: int | None = None,
+) -> Report:
     """Read the whole journal as it is now and hash every event again. Damage is a report, never an error.
 
-    `progress` is called now and then with the position reached and the last one. What cannot be seen from the
-    file alone: a change made together with all the hashes that follow from it, and events cut off since the
-    last root. For those compare the report's size and root with ones kept elsewhere. Raises JournalUnusable
-    when there is no file.
+    `progress` is called now and then with the position reached and the last one. Every checkpoint must be
+    signed by one of the keys; without any, signatures are not looked at. `against` is a note that was kept
+    elsewhere: the journal must still begin with what it is about. It alone shows what the file cannot: a
+    change made together with all the hashes that follow from it, and events cut off since the last root.
+    `processes` do the reading of a long journal: as many as the machine has processors, up to 8, unless told.
+    Raises JournalUnusable when there is no file, NoteInvalid when `against` is no note.
     """
     resolved = resolve(path)
     if not os.path.lexists(resolved):
         raise JournalUnusable(path=resolved, problem="there is no such file")
-    checking = _Check(progress)
+    note = None if against is None else Note.parse(against)
+    checking = _Check(resolved, tuple(keys), progress, processes)
     try:
         connection = connect_reading(resolved)
     except BursarError as error:
-        checking.add("file", 0, f"{error}")
+        checking.problems.add("file", 0, f"{error}")
         return checking.report()
     try:
-        checking.run(connection)
+        checking.run(connection, note)
     finally:
         connection.close()
     return checking.report()
 
 
 class _Check:
-    """One pass over one journal, gathering problems."""
+    """One pass over one journal."""
 
-    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        keys: tuple[VerifierKey, ...],
+        progress: Callable[[int, int], None] | None,
+        processes: int | None,
+    ) -> None:
+        self.problems = Problems()
+        self._path = path
         self._progress = progress
-        self._problems: list[Problem] = []
-        self._unlisted = 0
-        self._doubtful = False
-        self._size = 0
-        #: The next position.
-        self._expected = 1
-        self._at = 0
-        #: Over all positions so far; None when that cannot be known.
-        self._frontier: Frontier | None = Frontier()
-        #: Size of the last root passed, and those to come.
-        self._rooted = 0
-        self._roots: dict[int, tuple[bytes, bytes]] = {}
-
-    def add(self, kind: ProblemKind, position: int, text: str, until: int | None = None) -> None:
-        """Note a problem at a position, or from one to another; 0 for the file."""
-        last = position if until is None else until
-        where = "" if position == 0 else f"position {position}: "
-        if last > position:
-            where = f"positions {position} to {last}: "
-        self._doubtful = self._doubtful or kind not in ("schema", "subject", "rule")
-        if len(self._problems) < _LISTED:
-            self._problems.append(Problem(kind, position, last, where + text))
-        else:
-            self._unlisted += 1
+        self._processes = processes or min(os.cpu_count() or 1, _PROCESSES)
+        self._authority = Authority("", keys)
+        self._archived = Frontier()
+        self._found = Found(frontier=Frontier())
 
     def report(self) -> Report:
-        """What was found so far."""
-        known = self._frontier is not None and not self._doubtful and self._size == self._frontier.size
-        root = self._frontier.root().hex() if known and self._frontier is not None else None
-        return Report(self._size, root, tuple(self._problems), self._unlisted)
+        """What was found."""
+        found, problems, kept = self._found, self.problems, self._authority.note
+        tree = None if problems.doubtful else found.frontier
+        return Report(
+            size=found.size,
+            root=None if tree is None else tree.root().hex(),
+            problems=tuple(problems.listed),
+            unlisted=problems.unlisted,
+            archived=self._archived.size,
+            checkpoints=found.checkpoints,
+            uncompared=found.uncompared,
+            signatures=bool(self._authority.keys),
+            # Behind what is damaged the tree is only the one that was written down.
+            extends=kept.size if kept is not None and found.kept and not problems.doubtful else None,
+        )
 
-    def run(self, connection: apsw.Connection) -> None:
+    def run(self, connection: apsw.Connection, note: Note | None) -> None:
         """Check everything, each part whether or not the others can be read."""
+        beside = _FileCheck(self._path)
         parts: tuple[tuple[str, Callable[[apsw.Connection], None]], ...] = (
-            ("the file", self._check_file),
             ("its schema", self._check_schema),
-            ("its roots", self._read_roots),
+            ("its name", lambda connection: self._read_name(connection, note)),
+            ("its archived segments", self._check_segments),
             ("its events", self._check_events),
-            ("the index of subjects", self._check_subjects),
+            ("its redactions", self._check_redactions),
+            ("what was written down about its end", self._check_end),
         )
         for what, part in parts:
             try:
                 if not connection.in_transaction:
                     connection.execute("BEGIN")  # so that all parts see the same moment of a journal in use
                 part(connection)
-            except (*READ_ERRORS, TypeError) as error:
-                self.add("file", 0, f"{what} cannot be read ({error})")
-
-    def _check_file(self, connection: apsw.Connection) -> None:
-        for (line,) in connection.execute(f"PRAGMA integrity_check({_LISTED})"):
-            if line != "ok":
-                self.add("file", 0, "SQLite finds: " + " ".join(str(line).split()))
+            except (*READ_ERRORS, ValueError, TypeError, AttributeError) as error:
+                self.problems.add("file", 0, f"{what} cannot be read ({error})")
+        self._check_note()
+        of_file = beside.problems()
+        of_file.join(self.problems)
+        self.problems = of_file
 
     def _check_schema(self, connection: apsw.Connection) -> None:
-        fresh = apsw.Connection(":memory:")
-        try:
-            fresh.execute(schema())
-            wanted, found = _definitions(fresh), _definitions(connection)
-        finally:
-            fresh.close()
+        wanted, found = _wanted(), _definitions(connection)
         for name in sorted(wanted.keys() | found.keys()):
             if name not in found:
-                self.add("schema", 0, f"{name} is gone from the schema")
+                self.problems.add("schema", 0, f"{name} is gone from the schema")
             elif found[name] != wanted.get(name):
-                self.add("schema", 0, f"{name} is not as bursar defines it")
-        if (rows := connection.execute("SELECT count(*) FROM journal").get) != 1:
-            self.add("schema", 0, f"the table journal has {rows} rows instead of one")
+                self.problems.add("schema", 0, f"{name} is not as bursar defines it")
 
-    def _read_roots(self, connection: apsw.Connection) -> None:
-        for size, root, packed in connection.execute("SELECT size, root, frontier FROM root ORDER BY size"):
-            self._roots[size] = root, packed
+    def _read_name(self, connection: apsw.Connection, note: Note | None) -> None:
+        rows: list[Any] = connection.execute("SELECT journal_id FROM journal").fetchall()
+        if len(rows) != 1:
+            self.problems.add("schema", 0, f"the table journal has {len(rows)} rows instead of one")
+        name = origin(rows[0][0]) if rows else "nothing"
+        self._authority = Authority(name, self._authority.keys, self._kept(name, note))
+
+    def _kept(self, name: str, note: Note | None) -> Checkpoint | None:
+        """What the note from elsewhere says, if it is to be believed and about this journal."""
+        if note is None:
+            return None
+        try:
+            checkpoint, signer = Checkpoint.parse(note.text), note.signer(self._authority.keys)
+        except NoteInvalid as error:
+            self.problems.add("note", 0, f"{error}")
+            return None
+        if checkpoint.origin != name:
+            self.problems.add("note", 0, f"the note is about {checkpoint.origin}, and this journal is {name}")
+            return None
+        if self._authority.keys and signer is None:
+            self.problems.add("note", 0, "the note is not signed by a key that is known")
+        return checkpoint
+
+    def _check_segments(self, connection: apsw.Connection) -> None:
+        self._found = check_segments(self._path, connection, self._authority, self.problems)
+        self._archived = self._found.frontier or Frontier()
 
     def _check_events(self, connection: apsw.Connection) -> None:
-        lost = False
-        for found in _rows(connection):
-            if isinstance(found, _Gap):
-                lost = found.until is None
-                self._skip(found)
-            else:
-                self._check_event(found)
-                self._show_progress(connection)
-        last = self._expected - 1
-        if not lost and (rooted := max(self._roots, default=0)) > last:
-            self.add(
-                "missing", last + 1, f"gone, though a root over {rooted} events was written down", rooted
-            )
-
-    def _skip(self, gap: _Gap) -> None:
-        self._frontier = None
-        what = "cannot be read" if gap.until is not None else "cannot be read, nor what may follow"
-        self.add("unreadable", gap.first, f"{what} ({gap.reason})", gap.until)
-        if gap.until is not None:
-            self._expected = gap.until + 1
-
-    def _check_event(self, record: Record) -> None:
-        self._size += 1
-        position, expected = record.position, self._expected
-        hashed = _hashed(record)
-        if position < expected:
-            self.add("order", position, f"a row in the place of position {expected} claims to be this one")
-            return
-        if position > expected and hashed != record.leaf:
-            self._frontier = None
-            self._expected += 1
-            self.add(
-                "leaf",
-                expected,
-                f"the row in its place claims position {position} and does not hash to its leaf",
-            )
-            return
-        if position > expected:
-            self._frontier = None
-            self.add("missing", expected, "gone, and later events are there", position - 1)
-        if hashed != record.leaf:
-            self.add("leaf", position, "the row does not hash to its leaf")
+        head: Any = connection.execute("SELECT coalesce(max(position), 0) FROM event").get
+        report = None if self._progress is None else partial(_shown, self._progress, head)
+        if self._processes > 1 and head - self._archived.size >= _PARALLEL_FROM:
+            cuts = cut(connection, self._archived, head, self._processes)
+            found = check_beside(self._path, cuts, head, self._authority, report, self._processes)
         else:
-            self._check_rules(record)
-        self._expected = position + 1
-        self._grow(position, hashed)
+            found = Stretch(self._archived, self._authority, report).check(connection, None)
+        self.problems.join(found.problems)
+        self._found.join(found)
 
-    def _check_rules(self, record: Record) -> None:
-        position, cause = record.position, record.cause
-        if record.kind not in KINDS:
-            self.add("rule", position, f"it is neither fact nor decision but {record.kind!r}")
-        if record.at < self._at:
-            self.add("rule", position, "its time is before that of the event ahead of it")
-        if cause is not None and not 0 < cause < position:
-            self.add("rule", position, f"its cause, position {cause}, is not before it")
-        if not 0 < record.correlation <= position:
-            self.add(
-                "rule",
-                position,
-                f"its flow, of position {record.correlation}, is not its own or an earlier one",
-            )
-        self._at = record.at
+    def _check_redactions(self, connection: apsw.Connection) -> None:
+        redactions = dict(connection.execute("SELECT position, by FROM redaction ORDER BY position"))
+        add = self.problems.add
+        for position in self._found.redacted:
+            if position not in redactions:
+                add("redaction", position, "its data is gone, and no redaction is written down")
+        for position, by in redactions.items():
+            row = connection.execute("SELECT data FROM event WHERE position = ?", (position,)).fetchone()
+            if row is not None and row[0] is not None:
+                add("redaction", position, f"its data is still here, though event {by} redacted it")
+            row = connection.execute("SELECT type, data FROM event WHERE position = ?", (by,)).fetchone()
+            if by > self._archived.size and not _says(row, position):
+                add("redaction", position, f"event {by}, which ought to say why its data is gone, does not")
 
-    def _grow(self, position: int, leaf: bytes | None) -> None:
-        if leaf is None:
-            self._frontier = None
-        elif self._frontier is not None:
-            self._frontier.extend((leaf,))
-        if position in self._roots:
-            self._check_root(position, *self._roots[position])
-
-    def _check_root(self, size: int, root: bytes, packed: bytes) -> None:
-        """Compare, and go on from the tree written down, so that the next difference is a new one."""
-        written = _restored(size, packed)
-        if written is None or written.root() != root:
-            self.add("root", size, "the root written down after it contradicts the subtrees beside it")
+    def _check_end(self, connection: apsw.Connection) -> None:
+        """What was written down about positions that are not there any more."""
+        last = self._found.expected - 1
+        if self._found.lost:
             return
-        if self._frontier is not None and self._frontier.root() != root:
-            self.add("root", self._rooted + 1, "they do not give the root written down after the last", size)
-        self._frontier, self._rooted = written, size
+        for table, column, what in _MARKS:
+            reached: int = connection.execute(f"SELECT coalesce(max({column}), 0) FROM {table}").get  # noqa: S608 - names of ours
+            if reached > last:
+                self.problems.add("missing", last + 1, f"gone, though {what.format(reached)}", reached)
+                return
 
-    def _check_subjects(self, connection: apsw.Connection) -> None:
-        subject, version, place = None, 0, 0
-        for position, name, nth in connection.execute(
-            "SELECT position, subject, subject_version FROM event ORDER BY subject, subject_version"
-        ):
-            if name != subject:
-                subject, version, place = name, 0, 0
-            if nth != version + 1 or position <= place:
-                self.add(
-                    "subject", position, f"it is number {nth} of {name} after number {version} at {place}"
-                )
-            version, place = nth, position
-
-    def _show_progress(self, connection: apsw.Connection) -> None:
-        if self._progress is not None and self._size % _PROGRESS_EVERY == 0:
-            head = connection.execute("SELECT max(position) FROM event").get
-            self._progress(self._expected - 1, head)
+    def _check_note(self) -> None:
+        note, found = self._authority.note, self._found
+        if note is None or found.kept:
+            return
+        here = found.expected - 1
+        if note.size == 0 or found.kept is False:
+            if note.size or note.root != Frontier().root():
+                text = "they are not what they were when the note was signed: they give another root"
+                self.problems.add("note", min(1, note.size), text, note.size)
+        elif note.size > here and not found.lost:
+            text = f"the note is about {note.size} events, and {here} are here"
+            self.problems.add("note", here + 1, text, note.size)
+        else:
+            text = "whether they are what they were when the note was signed cannot be told"
+            self.problems.add("note", 1, text, note.size)
 
 
-def _rows(connection: apsw.Connection) -> Iterator[Record | _Gap]:
-    """Every event that can be read, in order, and a gap wherever reading fails.
+class _FileCheck(Thread):
+    """SQLite's own check of the file, on a processor of its own: it holds no lock of Python's."""
 
-    After a failure reading starts again behind it: one position on, then two, then four, since a damaged page
-    hides few or many; so some of a gap may be sound.
-    """
-    after, step, failed, reason = 0, 1, 0, ""
-    while after < _LARGEST_POSITION:
+    def __init__(self, path: str) -> None:
+        super().__init__(name="bursar-verify", daemon=True)
+        self._path = path
+        self._problems = Problems()
+        self.start()
+
+    def run(self) -> None:
+        """Check it."""
         try:
-            for row in connection.execute(
-                "SELECT * FROM event WHERE position > ? ORDER BY position", (after,)
-            ):
-                record = Record._make(row)
-                if failed:
-                    yield _Gap(failed, record.position - 1, reason)
-                    failed, step = 0, 1
-                yield record
-                after = max(after, record.position)
-            break
+            connection = connect_reading(self._path)
+        except BursarError as error:
+            self._problems.add("file", 0, f"{error}")
+            return
+        try:
+            self._check(connection)
         except READ_ERRORS as error:
-            if not failed:
-                failed, reason = after + 1, str(error)
-            after, step = min(after + step, _LARGEST_POSITION), step * 2
-    if failed:
-        yield _Gap(failed, None, reason)
+            self._problems.add("file", 0, f"it cannot be read ({error})")
+        finally:
+            connection.close()
+
+    def problems(self) -> Problems:
+        """What it found, when it is done."""
+        self.join()
+        return self._problems
+
+    def _check(self, connection: apsw.Connection) -> None:
+        of_index = False
+        for (line,) in connection.execute(f"PRAGMA integrity_check({_LINES})"):
+            if line != "ok":
+                self._problems.add("file", 0, "SQLite finds: " + " ".join(str(line).split()))
+                of_index = of_index or any(part in str(line) for part in _OF_INDEX)
+        if of_index:
+            for (position,) in connection.execute(_UNINDEXED):
+                self._problems.add("index", int(f"{position}"), "the index of subjects does not lead to it")
 
 
-def _hashed(record: Record) -> bytes | None:
-    """The leaf the row ought to have; None for a row that no event can have made."""
+def _says(row: Any, position: int) -> bool:
+    """Whether the event says that the one at the position was redacted."""
     try:
-        return leaf_hash(*record[:-1])
-    except (ValueError, TypeError):
-        return None
+        return row is not None and row[0] == "EventRedacted" and json.loads(row[1])["event"] == position
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
-def _restored(size: int, packed: bytes) -> Frontier | None:
+def _shown(progress: Callable[[int, int], None], head: int, position: int) -> None:
+    progress(position, head)
+
+
+@cache
+def _wanted() -> Mapping[str, str]:
+    """The definitions of a sound journal."""
+    fresh = apsw.Connection(":memory:")
     try:
-        return Frontier.restored(size, packed)
-    except (ValueError, TypeError):
-        return None
+        fresh.execute(schema())
+        return _definitions(fresh)
+    finally:
+        fresh.close()
 
 
 def _definitions(connection: apsw.Connection) -> dict[str, str]:
