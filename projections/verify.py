@@ -1,9 +1,11 @@
 """Is the journal what was written, and does it decide today as it did?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.errors import JournalCorrupt
 from ..eventstore.identity import StrPath
+from ..eventstore.notes import VerifierKey
 from ..eventstore.reader import Reader
 from ..eventstore.verify import Report, check
 from .redecide import Redecided, redecide
@@ -24,12 +26,19 @@ class Verification:
         return self.tree.ok and self.decisions is not None and self.decisions.ok
 
 
-def verify(path: StrPath, progress: Progress | None = None) -> Verification:
+def verify(
+    path: StrPath,
+    progress: Progress | None = None,
+    *,
+    keys: Sequence[VerifierKey] = (),
+    against: str | None = None,
+) -> Verification:
     """Check the tree, then decide every fact again. `progress` runs through the journal twice.
 
-    A damaged journal is a report; raises JournalUnusable for a file that is missing or none of ours.
+    `keys` and `against` are those of `eventstore.verify.check`. A damaged journal is a report; raises
+    JournalUnusable for a file that is missing or none of ours, NoteInvalid.
     """
-    tree = check(path, progress)
+    tree = check(path, progress, keys=keys, against=against)
     try:
         with Reader(path) as reader:
             return Verification(tree, redecide(reader, progress))

@@ -3,28 +3,48 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TextIO
 
 import click
 
+from ...eventstore.notes import VerifierKey
 from ...eventstore.reader import Reader
+from ...eventstore.verify import Report
 from ...projections.figures import count
 from ...projections.redecide import Redecided
 from ...projections.verify import Verification
 from ...projections.verify import verify as check
+from .checkpoint import known
 from .options import reading
 from .output import emit, progress, styled
 
 
 @click.command()
+@click.option(
+    "--against",
+    metavar="NOTE",
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="A file with a checkpoint that was kept elsewhere, or -: the journal must still begin like that.",
+)
+@click.option(
+    "--key",
+    "given",
+    metavar="KEY",
+    multiple=True,
+    help="Whose checkpoints to take, NAME+HASH+KEY; may be repeated. Default: the journal's own key.",
+)
 @reading
-def verify(journal: str, as_json: bool) -> None:
+def verify(against: TextIO | None, given: tuple[str, ...], journal: str, as_json: bool) -> None:
     """Check the tree, and decide every fact again.
 
-    The hash of every event must fold to the roots that were written down, and today's rules must come to the
-    recorded decisions, byte for byte. Exits with 1 when anything is different, and says where.
+    The hash of every event must fold to the roots that were written down or signed, and today's rules must
+    come to the recorded decisions, byte for byte. Exits with 1 when anything is different, and says where.
+    Who can write the journal and its key can write another history that is right in itself: --against tells.
     """
+    keys = tuple(map(VerifierKey.parse, given)) or _own(journal)
+    note = None if against is None else against.read()
     with progress("verifying", _length(journal)) as report:
-        found = check(journal, report)
+        found = check(journal, report, keys=keys, against=note)
     if as_json:
         emit(_document(found))
     else:
@@ -45,6 +65,11 @@ def _length(journal: str) -> int:
         return 0
 
 
+def _own(journal: str) -> tuple[VerifierKey, ...]:
+    key = known(journal)
+    return () if key is None else (key,)
+
+
 def _document(found: Verification) -> dict[str, object]:
     decisions = found.decisions and {"ok": found.decisions.ok, **asdict(found.decisions)}
     return {"ok": found.ok, "tree": {"ok": found.tree.ok, **asdict(found.tree)}, "decisions": decisions}
@@ -54,6 +79,7 @@ def _told(found: Verification) -> Iterator[str]:
     tree = found.tree
     if tree.ok:
         yield f"tree: {count(tree.size, 'event')} as written, root {tree.root}"
+        yield from _signed(tree)
     else:
         yield f"tree: {count(len(tree.problems) + tree.unlisted, 'problem')}"
         yield from (f"  #{problem.position}: {problem.text}" for problem in tree.problems)
@@ -61,6 +87,16 @@ def _told(found: Verification) -> Iterator[str]:
         yield "decisions: the file cannot be read"
     else:
         yield from _decisions(found.decisions)
+
+
+def _signed(tree: Report) -> Iterator[str]:
+    if tree.checkpoints:
+        signed = "and signed" if tree.signatures else "and signed by nobody knows whom: no key to check with"
+        yield f"checkpoints: {count(tree.checkpoints, 'signed root')} as the events give them, {signed}"
+    if tree.uncompared:
+        yield f"checkpoints: {tree.uncompared} about archived events, which are not here to be compared"
+    if tree.extends is not None:
+        yield f"note: the journal still begins with the {count(tree.extends, 'event')} that it is about"
 
 
 def _decisions(found: Redecided) -> Iterator[str]:
