@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from .copying import replace
 from .draft import Draft
+from .erasure import evolve as erasure_evolve
+from .erasure.events import EventRedacted, Redacted, SubjectForgotten
 from .events import Body, Event, Fact
 from .host import evolve as host_evolve
 from .host.events import (
@@ -45,6 +47,7 @@ EVOLVE: dict[type[Body], Callable[..., State]] = {
     **host_evolve.EVOLVE,
     **models_evolve.EVOLVE,
     **requests_evolve.EVOLVE,
+    **erasure_evolve.EVOLVE,
 }
 
 
@@ -170,4 +173,7 @@ RULES: dict[type[Body], Callable[..., None]] = {
     RequestArrived: requests.on_arrived,
     RequestCancelled: _only_schedule,
     RequestFinished: _only_schedule,
+    SubjectForgotten: _only_noted,
+    EventRedacted: _only_noted,
+    Redacted: _only_noted,
 }

@@ -1,0 +1,1 @@
+"""Bodies, tested through files on a real disk."""
