@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack, cast, overload
 
@@ -27,6 +27,7 @@ from .engine.leases import Lease, Leases, Wish
 from .engine.sampling import Sampler
 from .engine.shutdown import Shutdown
 from .eventstore.reader import Reader
+from .eventstore.subscriptions import Subscription as JournalSubscription
 from .listeners import Listeners, Subscription
 from .projections.history import to_event
 from .projections.metrics import ResourceMetrics, resource_metrics
@@ -46,6 +47,8 @@ class Parts:
     sampler: Sampler
     listeners: Listeners
     reader: Reader
+    #: A subscription to the journal; `after` says from where.
+    subscribe: Callable[..., JournalSubscription]
     shutdown: Shutdown
 
 
@@ -187,19 +190,18 @@ class ResourceManager:
         return self._parts.listeners.add(event, callback)
 
     async def events(self, *, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Every event after a position: the recorded ones, then the live ones as they are committed."""
-        changed = asyncio.Event()
-        end = self._engine.listen(lambda _event: changed.set())
-        try:
-            while not self._parts.shutdown.begun:
-                changed.clear()
-                for record in self._parts.reader.read(after=after, limit=500):
-                    after = record.position
+        """Every event after a position: the recorded ones, then the live ones as they are committed.
+
+        None is left out and none comes twice, however slowly they are taken; it ends when the manager has
+        closed.
+        """
+        with closing(self._parts.subscribe(after=after)) as subscription:
+            end = self._parts.shutdown.then(subscription.finish)
+            try:
+                async for record in subscription:
                     yield to_event(record)
-                    changed.set()
-                await changed.wait()
-        finally:
-            end()
+            finally:
+                end()
 
     def why(self, what: int | str) -> Explanation:
         """Why something happened: an event by position, a model's last move by its id, or `request/N`."""

@@ -3,27 +3,32 @@
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
+from itertools import chain, islice
 
 import click
 
+from ...eventstore.following import Interest
+from ...eventstore.following import follow as follow_on
 from ...eventstore.reader import Reader
 from ...eventstore.records import Record
+from ...eventstore.views.index import IndexedReader
 from ...projections.figures import ago, moment
 from ...projections.log import line
-from .options import MOMENT, position_of, reading, time_of
+from .options import HEAD, MOMENT, position_of, reading, time_of
 from .output import emit, on_terminal, styled
 from .pipes import write
 
-_POLL_S = 0.1
 _STYLES = {"fact": "", "decision": "cyan"}
 
 
 @click.command(epilog=MOMENT)
 @click.option("--type", "types", metavar="NAME", multiple=True, help="Only this type; may be repeated.")
 @click.option("--subject", metavar="SUBJECT", help="Only about this: model/ID, request/N, host, …")
+@click.option(
+    "--correlation", metavar="POSITION", type=click.IntRange(1), help="Only of the flow that began there."
+)
 @click.option("--since", metavar="POSITION|TIME", help="Only from this moment on.")
-@click.option("--at", metavar="POSITION|TIME", help="Only up to this moment.")
+@click.option("--until", "--at", "until", metavar="POSITION|TIME", help="Only up to this moment.")
 @click.option("--after", metavar="POSITION", type=click.IntRange(0), help="Only behind this position.")
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Only the last N; the first with --after.")
 @click.option("--follow", is_flag=True, help="Stay, and show what is written from now on, too.")
@@ -31,8 +36,9 @@ _STYLES = {"fact": "", "decision": "cyan"}
 def log(
     types: tuple[str, ...],
     subject: str | None,
+    correlation: int | None,
     since: str | None,
-    at: str | None,
+    until: str | None,
     after: int | None,
     limit: int | None,
     follow: bool,
@@ -43,19 +49,21 @@ def log(
 
     With --json one document for each event, a line each. Times are UTC.
     """
-    if follow and at is not None:
-        raise click.UsageError("--follow has no end, and --at is one.")
-    with Reader(journal) as reader:
-        head = reader.head()
+    if follow and until is not None:
+        raise click.UsageError("--follow has no end, and --until is one.")
+    interest = Interest(types or None, subject, correlation)
+    with IndexedReader(journal) as reader:
+        last = reader.head() if until is None else position_of(reader, until)
         first = after if after is not None else _before(reader, since)
-        until = head if at is None else position_of(reader, at)
-        if limit is not None and after is None and not types and subject is None:
-            first = max(first, until - limit)
-        records = reader.read(after=first, until=until, types=types or None, subject=subject)
-        for record in _limited(records, limit, from_start=after is not None):
-            _show(record, as_json)
+        if limit is not None and after is None and interest == Interest():
+            first = max(first, last - limit)
+        records = reader.read(first, last, **interest._asdict())
+        if limit is not None:
+            records = islice(records, limit) if after is not None else iter(deque(records, maxlen=limit))
         if follow:
-            _follow(reader, until, types, subject, as_json)
+            records = chain(records, follow_on(journal, last, interest))
+        for record in records:
+            _show(reader, record, as_json)
 
 
 def _before(reader: Reader, since: str | None) -> int:
@@ -64,38 +72,29 @@ def _before(reader: Reader, since: str | None) -> int:
         return 0
     if since.isdecimal():
         return max(0, int(since) - 1)
+    if since in HEAD:
+        return max(0, reader.head() - 1)
     return reader.position_at(time_of(since, time.time_ns()) - 1)
 
 
-def _limited(records: Iterator[Record], limit: int | None, *, from_start: bool) -> Iterator[Record]:
-    if limit is None:
-        return records
-    if not from_start:
-        return iter(deque(records, maxlen=limit))
-    return (record for record, _ in zip(records, range(limit), strict=False))
-
-
-def _follow(reader: Reader, seen: int, types: tuple[str, ...], subject: str | None, as_json: bool) -> None:
-    version = None
-    while True:
-        if version == (version := reader.data_version()):
-            time.sleep(_POLL_S)
-            continue
-        head = reader.head()
-        for record in reader.read(after=seen, until=head, types=types or None, subject=subject):
-            _show(record, as_json)
-        seen = head
-
-
-def _show(record: Record, as_json: bool) -> None:
-    if as_json:
-        document = {**record._asdict(), "data": json.loads(record.data), "leaf": record.leaf.hex()}
-        emit({**document, "summary": line(record).summary}, lines=True)
-        return
+def _show(reader: Reader, record: Record, as_json: bool) -> None:
     shown = line(record)
+    if as_json:
+        emit(_document(reader, record, shown.summary), lines=True)
+        return
     when = moment(shown.at)
     text = f"{shown.position:>6}  {when}  {shown.type:<20} {shown.subject}: {shown.summary}"
     if on_terminal():
         styled(f"{text}  ({ago(shown.at, time.time_ns())})", _STYLES[shown.kind])
     else:
         write(text)
+
+
+def _document(reader: Reader, record: Record, summary: str) -> dict[str, object]:
+    leaf = reader.leaf(record.position)
+    return {
+        **record._asdict(),
+        "data": None if record.data is None else json.loads(record.data),
+        "leaf": leaf and leaf.hex(),
+        "summary": summary,
+    }

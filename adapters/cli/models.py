@@ -10,26 +10,27 @@ from ...projections.figures import ago, listed, moment, size, span
 from ...projections.models import ModelRow, model_table
 from ...projections.replay import state_at
 from ...projections.snapshots import nearest
-from .options import reading
+from .options import MOMENT, position_of, reading
 from .output import emit, on_terminal, progress, table
 
 _NUMBERS = ("LEASES", "LOADS", "LOAD TIME", "EVICTED", "UNLOADED", "LOST", "DONE", "NOT DONE", "TOKENS")
 _HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", *_NUMBERS)
 
 
-@click.command()
+@click.command(epilog=MOMENT)
+@click.option("--at", "at", metavar="POSITION|TIME", default="head", show_default=True, help="The moment.")
 @reading
-def models(journal: str, as_json: bool) -> None:
+def models(at: str, journal: str, as_json: bool) -> None:
     """Every model: where it is, what it takes, what it has done.
 
     Counts are since the journal began. EVICTED is part of UNLOADED; NOT DONE counts requests that failed or
     were cancelled, rejected, expired or aborted; TOKENS are those read and those written.
     """
     with Reader(journal) as reader:
-        head = reader.head()
-        with progress("folding", head) as report:
-            start = nearest(SnapshotStore.beside(journal), head)
-            rows = model_table(reader, state_at(reader, head, start, report))
+        position = position_of(reader, at)
+        with progress("folding", position) as report:
+            start = nearest(SnapshotStore.beside(journal), position)
+            rows = model_table(reader, state_at(reader, position, start, report))
     if as_json:
         emit([row.model_dump(mode="json") for row in rows])
     elif rows:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...domain.errors import NoSuchPosition
 from ...eventstore.reader import Reader
 from .quick import DEFAULT, VARIABLE
 
@@ -15,11 +16,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: How a moment can be written, for help texts.
 MOMENT = (
-    "POSITION|TIME is a position, a time in UTC (2026-10-01T14:02, or 14:02:11 for today), how long ago "
-    "(90s, 5m, 2h, 3d), or head."
+    "POSITION|TIME is a position, a time in UTC unless it names a zone (2026-10-01T14:02, or 14:02:11 for "
+    "today), how long ago (90s, 5m, 2h, 3d), or head."
 )
 
-_AGO = re.compile(r"-?(\d+)\s*(s|m|min|h|d)")
+#: The last event of all.
+HEAD = ("head", "now")
+
+_AGO = re.compile(r"-?(\d{1,9})\s*(s|m|min|h|d)(\s+ago)?")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
 
@@ -41,10 +45,16 @@ def reading(command: Command) -> Command:
 
 
 def position_of(reader: Reader, moment: str) -> int:
-    """The position that a moment means: the last event that is not after it. Raises `click.BadParameter`."""
+    """The position that a moment means: the last event that is not after it.
+
+    Raises `click.BadParameter`, and NoSuchPosition for a position that the journal has not come to.
+    """
     if moment.isdecimal():
+        head = reader.head()
+        if int(moment) > head:
+            raise NoSuchPosition(position=moment, head=head)
         return int(moment)
-    if moment in ("head", "now"):
+    if moment in HEAD:
         return reader.head()
     return reader.position_at(time_of(moment, time.time_ns()))
 
@@ -58,9 +68,9 @@ def time_of(moment: str, now: int) -> int:
     text = f"{today}T{moment.zfill(5)}" if _CLOCK.fullmatch(moment) else moment
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        whole = int(found.replace(microsecond=0).timestamp())
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{moment!r} is no moment. {MOMENT}") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    whole = int(found.replace(microsecond=0).timestamp())
     return whole * 1_000_000_000 + found.microsecond * 1000

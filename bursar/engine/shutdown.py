@@ -29,11 +29,19 @@ class Shutdown:
         self._keeper = keeper
         #: Done when the manager is closed.
         self._closed: asyncio.Future[None] | None = None
+        self._callbacks: list[Callable[[], None]] = []
 
     @property
     def begun(self) -> bool:
         """Whether the manager is closing or closed."""
         return self._closed is not None
+
+    def then(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the manager has closed, at once when it has; returns what ends it."""
+        if self._closed is not None and self._closed.done():
+            callback()
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
 
     async def run(self) -> None:
         """Close; a second call waits for the first."""
@@ -58,6 +66,8 @@ class Shutdown:
             await self._effects.cancel()
         finally:
             self._engine.stop()
+            for callback in tuple(self._callbacks):
+                callback()
 
     async def _wait(self, seconds: float, holds: Callable[[], bool]) -> None:
         """Until something holds, but not for ever."""

@@ -13,6 +13,7 @@ from bursar.eventstore.journal import Journal
 from bursar.opening import serve
 from bursar.testing.simloop import SimLoop, run
 from bursar.testing.simulated import SimulatedProvider, SimulatedSensor
+from bursar.testing.storage import InlineStorage
 
 from .support import HELLO, history
 
@@ -28,7 +29,8 @@ def simulated(folder: Path, work: Work, **settings: Any) -> list[str]:
         provider = SimulatedProvider({"a": 100, "b": 100}, seed=3)
         sensor = SimulatedSensor(provider, "sim", total_bytes=1 << 30)
         limits = {"max_models_loaded": 1, **settings}
-        with Journal.open(folder / "journal.db", clock_ns=loop.now_ns) as store:
+        journal = Journal.open(folder / "journal.db", clock_ns=loop.now_ns, storage=InlineStorage)
+        with journal as store:
             chosen = bursar.Settings(limits=limits)
             async with serve(
                 store, chosen, {"sim": provider}, sensor=sensor, clock=loop, identity=IDENTITY
