@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..eventstore.identity import StrPath
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
+from .fields import fields
 
 #: Name and version under which the manager keeps its state (`domain.state.STATE_VERSION`).
 SNAPSHOT = ("state", 1)
@@ -70,6 +71,11 @@ class Status(NamedTuple):
     #: Of the database and of its log.
     size_bytes: int
     log_bytes: int
+    #: Segments whose events lie in files beside the journal.
+    archived: int
+    #: Events that the last checkpoint is about, and when it was signed (UTC nanoseconds); 0 without one.
+    signed: int
+    signed_at: int
     #: Process that owns the journal; None when no manager runs.
     owner: int | None
     models: tuple[ModelStatus, ...]
@@ -87,6 +93,7 @@ def status(path: StrPath) -> Status:
         head = reader.head()
         last = reader.get(head)
         now = _restored(path, head)
+        signed, signed_at = reader.last_checkpoint() or (0, 0)
         now.fold(reader.read(after=now.position, until=head, types=_TYPES))
         return Status(
             journal=reader.path,
@@ -94,6 +101,9 @@ def status(path: StrPath) -> Status:
             at=last.at if last else 0,
             size_bytes=_size(reader.path),
             log_bytes=_size(reader.path + "-wal"),
+            archived=reader.segments_archived(),
+            signed=signed,
+            signed_at=signed_at,
             owner=reader.owner_pid(),
             models=now.listed(),
             waiting=sum(not request.running for request in now.requests.values()),
@@ -117,13 +127,15 @@ class _Request:
 
     __slots__ = ("_arrival", "running")
 
-    def __init__(self, arrival: str, running: bool) -> None:
+    def __init__(self, arrival: "Record | str | None", running: bool) -> None:
+        """`arrival`: the event, or the model itself; None when neither is known."""
         self._arrival = arrival
         self.running = running
 
     @property
-    def model(self) -> str:
-        return str(json.loads(self._arrival)["model"])
+    def model(self) -> str | None:
+        arrival = self._arrival
+        return arrival if arrival is None or isinstance(arrival, str) else fields(arrival).get("model")
 
 
 class _Now:
@@ -139,20 +151,21 @@ class _Now:
             if record.type in STATES:
                 self._moved(record)
             elif record.type == "RequestArrived":
-                self.requests[record.subject] = _Request(record.data, running=False)
+                self.requests[record.subject] = _Request(record, running=False)
             elif record.type == "LeaseGranted":
-                self.requests[record.subject].running = True
+                self.requests.setdefault(record.subject, _Request(None, running=True)).running = True
             elif record.type in _ENDED:
                 self.requests.pop(record.subject, None)
             else:
-                self._sampled(json.loads(record.data)["reading"]["models"])
+                self._sampled(fields(record).get("reading", {}).get("models", {}))
 
     def listed(self) -> tuple[ModelStatus, ...]:
         leases: dict[str, int] = {}
         waiting: dict[str, int] = {}
         for request in self.requests.values():
             counted = leases if request.running else waiting
-            counted[request.model] = counted.get(request.model, 0) + 1
+            if request.model is not None:
+                counted[request.model] = counted.get(request.model, 0) + 1
         return tuple(
             ModelStatus(
                 model=name,
@@ -170,9 +183,9 @@ class _Now:
         model = self.models.setdefault(name, _Model("absent", 0, {}))
         model.state, model.since = STATES[record.type], record.at
         if record.type in ("ModelLoaded", "ModelFound"):
-            model.memory = json.loads(record.data)["residency"]["memory"]
+            model.memory = fields(record).get("residency", {}).get("memory", {})
         elif record.type == "ModelLoadStarted":
-            need: dict[str, int] = json.loads(record.data)["need"]
+            need: dict[str, int] = fields(record).get("need", {})
             model.memory = {device: size for device, size in need.items() if device != "models"}
         elif model.state not in RESIDENT:
             model.memory = {}
@@ -192,8 +205,8 @@ def _restored(path: StrPath, head: int) -> _Now:
         return now
     from ..eventstore.snapshots import SnapshotStore
 
-    found = SnapshotStore.beside(path).load(*SNAPSHOT, fingerprint=None)
-    if found is None or found.position > head:
+    found = SnapshotStore.beside(path).load(*SNAPSHOT, fingerprint=None, until=head)
+    if found is None:
         return now
     state = json.loads(found.body)
     now.position = found.position
@@ -201,8 +214,8 @@ def _restored(path: StrPath, head: int) -> _Now:
         if model["since"]:
             now.models[name] = _Model(model["state"], model["since"], model["memory"])
     for position, request in state["requests"].items():
-        arrival = json.dumps({"model": request["model"]})
-        now.requests[f"request/{position}"] = _Request(arrival, request["granted_at"] is not None)
+        running = request["granted_at"] is not None
+        now.requests[f"request/{position}"] = _Request(request["model"], running)
     return now
 
 

@@ -33,11 +33,26 @@ READING: dict[str, Lazy] = {
     "status": _here("status", "What is in memory and who waits, from the journal."),
     "models": _here("models", "Every model: where it is, what it takes, what it has done."),
     "log": _here("log", "The events of the journal, newest last."),
-    "why": _here("why", "Why something happened: causes, comparisons, alternatives, effects."),
+    "why": _here("why", "Why something happened: causes, comparisons, effects."),
     "state": _here("state", "The whole state as it was at a position or time."),
     "diff": _here("diff", "What changed in the state between two moments."),
     "replay": _here("replay", "Fold the journal again and compare with the live process."),
     "verify": _here("verify", "Check the tree, and decide every fact again."),
+    "checkpoint": _here("checkpoint", "The last signed root of the journal, to be kept elsewhere."),
+    "prove": _here("prove", "A proof about the journal, which can be checked without it."),
+}
+#: Those that copy it elsewhere.
+KEEPING: dict[str, Lazy] = {
+    "backup": _here("backup", "A checked copy of the journal, made beside who writes it."),
+    "archive": _here("archive", "Write full segments of 65,536 events to compressed files."),
+    "export": _here("export", "The events as lines of JSON, for other programs."),
+    "views": _here("views", "What is kept so that the journal answers sooner, and how far behind."),
+    "repair": _here("repair", "Copy what is good of a damaged journal to a new one."),
+}
+#: Those that write something down, for ever.
+WRITING: dict[str, Lazy] = {
+    "forget": _here("forget", "Erase every body of a subject, and write that down."),
+    "redact": _here("redact", "Take the data out of an event, and write that down."),
 }
 
 
@@ -112,9 +127,9 @@ def _quiet_endings() -> Generator[None]:
 
 
 def build(extra: Mapping[str, Lazy] | None = None) -> LazyGroup:
-    """The `bursar` command with the commands that only read, and others from elsewhere before them."""
+    """The `bursar` command with the commands of this room, and others from elsewhere before them."""
     return LazyGroup(
-        {**(extra or {}), **READING},
+        {**(extra or {}), **READING, **KEEPING, **WRITING},
         name="bursar",
         help="Decides which language models are in memory, writes down why, and can prove it.",
         epilog="Exit codes: 0 good, 1 a check failed, 2 wrong usage or settings, or no journal.",

@@ -13,6 +13,8 @@ from .pipes import hang_up, write
 #: Where the journal is when nobody says so: `bursar.db` in the current folder, as for `bursar.open`.
 VARIABLE = "BURSAR_JOURNAL"
 DEFAULT = "bursar.db"
+#: Bytes of log from which something keeps it from starting over.
+LOG_MAX = 64 << 20
 
 
 def plain_status(arguments: list[str]) -> bool:
@@ -55,6 +57,7 @@ def described(found: Status, now: int | None) -> str:
             "last event",
             f"{moment(found.at)}{f', {ago(found.at, now)}' if now else ''}" if found.at else "none",
         ),
+        *_kept(found, now),
         ("manager", f"process {found.owner}" if found.owner else "none is running"),
         ("requests", f"{found.running} running, {found.waiting} waiting"),
     ]
@@ -63,6 +66,21 @@ def described(found: Status, now: int | None) -> str:
         heading = ("MODEL", "STATE", "SINCE", "LEASES", "WAITING", "MEMORY")
         text += ["", *columns([heading, *(_row(model, now) for model in found.models)])]
     return "\n".join(text)
+
+
+def _kept(found: Status, now: int | None) -> list[tuple[str, str]]:
+    """What there is to say about files and checkpoints."""
+    lines: list[tuple[str, str]] = []
+    if found.log_bytes > LOG_MAX:
+        lines.append(
+            ("WARNING", f"the log is longer than {size(LOG_MAX)}: a reader holds it; find and end it")
+        )
+    if found.archived:
+        lines.append(("archive", f"{count(found.archived, 'segment')} in {found.journal}.archive"))
+    if found.signed:
+        when = ago(found.signed_at, now) if now else moment(found.signed_at)
+        lines.append(("signed", f"{count(found.signed, 'event')}, {when}"))
+    return lines
 
 
 def _row(model: ModelStatus, now: int | None) -> tuple[str, ...]:

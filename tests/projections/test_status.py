@@ -41,6 +41,9 @@ def test_a_status_says_what_is_where(path: Path) -> None:
         at=START + 292_400 * NS_PER_MS,
         size_bytes=path.stat().st_size,
         log_bytes=0,
+        archived=0,
+        signed=0,
+        signed_at=0,
         owner=None,
         models=(
             ModelStatus("fake:busy", "ready", START + 69_000 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0),
