@@ -14,27 +14,37 @@ from typing import TYPE_CHECKING
 import apsw
 
 from .adapters.clock import SystemClock
+from .adapters.logs import get_logger
 from .domain.host.events import ManagerStarted, SettingsChanged
 from .domain.ports import Clock, Provider, Sensor
 from .engine.desk import Desk
 from .engine.effects import Effects
 from .engine.engine import Engine
+from .engine.intake import taking_in
 from .engine.leases import Leases
 from .engine.reconcile import reconcile
 from .engine.sampling import Sampler
 from .engine.shutdown import Shutdown
 from .engine.snapshots import Keeper
+from .engine.views import keeping
 from .eventstore.journal import Journal
-from .eventstore.reader import Reader
+from .eventstore.notary import Notary
+from .eventstore.notes import origin
+from .eventstore.signing import find_or_make
 from .eventstore.snapshots import SnapshotStore
+from .eventstore.subscriptions import Subscription
+from .eventstore.views.index import IndexedReader
 from .listeners import Listeners
 from .manager import Parts, ResourceManager
-from .projections.snapshots import code_fingerprint, restore
+from .projections.snapshots import code_fingerprint, event_ns, restored
+from .projections.views import VIEWS
 from .providers import Directory
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .adapters.sensors.host import HostSensor
+
+_log = get_logger("bursar.opening")
 
 
 @asynccontextmanager
@@ -58,7 +68,12 @@ async def open(
     if providers is None:
         providers = default_providers(path, settings)
     with Journal.open(path) as store:
-        async with serve(store, settings, providers, sensor=sensor) as manager:
+        _report(store)
+        Notary(store, find_or_make(store.path, origin(store.journal_id)))
+        async with (
+            keeping(store, VIEWS),
+            serve(store, settings, providers, sensor=sensor, reachable=True) as manager,
+        ):
             yield manager
 
 
@@ -71,18 +86,20 @@ async def serve(
     sensor: Sensor | None = None,
     clock: Clock | None = None,
     identity: ManagerStarted | None = None,
+    reachable: bool = False,
 ) -> AsyncGenerator[ResourceManager, None]:
     """Manage models by a journal that is open already, for a block.
 
     A simulation brings a clock and an identity of its own; they default to this machine's and this process's.
+    `reachable`: listen to other processes, at the socket beside the journal.
     """
     snapshots = SnapshotStore.beside(store.path)
     async with AsyncExitStack() as stack:
-        reader = stack.enter_context(closing(Reader(store.path)))
-        state = restore(reader, snapshots)
-        engine = Engine(store, state, clock or SystemClock(state.at))
+        reader = stack.enter_context(closing(IndexedReader(store.path)))
+        found = restored(reader, snapshots)
+        engine = Engine(store, found.state, clock or SystemClock(found.state.at))
         stack.callback(engine.stop)
-        keeper = Keeper(snapshots, state.position)
+        keeper = Keeper(snapshots, found, partial(event_ns, reader))
         directory = Directory(providers)
         desk, listeners, effects = Desk(), Listeners(), Effects(engine, directory)
         for listener in (desk.hear, listeners.hear, effects.hear, partial(keeper.hear, engine)):
@@ -99,7 +116,10 @@ async def serve(
         shutdown = Shutdown(engine, desk, effects, sampling, keeper)
         stack.push_async_callback(shutdown.run)
         leases = Leases(engine, desk, directory)
-        parts = Parts(engine, leases, directory, sampler, listeners, reader, shutdown)
+        if reachable:
+            await stack.enter_async_context(taking_in(engine, store, reader, directory, shutdown))
+        subscribe = partial(Subscription.of, store)
+        parts = Parts(engine, leases, directory, sampler, listeners, reader, subscribe, shutdown)
         yield ResourceManager(parts, settings)
 
 
@@ -129,6 +149,12 @@ def default_providers(journal: Path, settings: Settings) -> dict[str, Provider]:
             orphan_grace_s=llama.orphan_grace,
         )
     return found
+
+
+def _report(store: Journal) -> None:
+    """Say how the owner before ended, and what may be missing because of it."""
+    say = _log.info if store.opened.clean else _log.warning
+    say(str(store.opened), journal=store.path)
 
 
 def _lost(effects: Effects, prefix: str, model: str, cause: str) -> None:

@@ -1,9 +1,8 @@
 """One step after another: decide, write down, and only then let the effects run."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..domain.errors import BursarError, ManagerClosed
 from ..domain.events import Event, Fact
@@ -12,7 +11,7 @@ from ..domain.kernel import Origin, Step, step
 from ..domain.ports import Clock
 from ..domain.state import State
 from ..domain.timers import next_wakeup
-from ..eventstore.records import Draft
+from ..eventstore.port import Appender
 from ..projections.history import digest, to_draft
 
 #: The live state's digest is recorded this often, so that a replay can be compared with it.
@@ -20,14 +19,6 @@ DIGEST_EVERY = 1000
 
 #: Hears every event once it is committed, in the order of the journal. Must not raise.
 Listener = Callable[[Event], None]
-
-
-class Journal(Protocol):
-    """What the engine needs of the journal."""
-
-    def append(self, batch: Sequence[Draft], *, expected: int, durable: bool) -> "asyncio.Future[int]":
-        """Append a batch after position `expected`; the future is done when it is committed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,7 @@ class Engine:
     journal, so the engine takes no further step: open the journal again.
     """
 
-    def __init__(self, journal: Journal, state: State, clock: Clock) -> None:
+    def __init__(self, journal: Appender, state: State, clock: Clock) -> None:
         self.state = state
         self.clock = clock
         self._journal = journal
@@ -73,10 +64,24 @@ class Engine:
         """Be told when the journal can no longer be written."""
         self._on_failure.append(callback)
 
-    def submit(self, fact: Fact, *, actor: str = "bursar", origin: Origin | None = None) -> Receipt:
-        """Take a step. Decided at once; `Receipt.committed` is done when it is in the journal."""
+    def submit(
+        self,
+        fact: Fact,
+        *,
+        actor: str = "bursar",
+        origin: Origin | None = None,
+        command: str | None = None,
+        durable: bool = False,
+    ) -> Receipt:
+        """Take a step. Decided at once; `Receipt.committed` is done when it is in the journal.
+
+        `command` is an id that the journal has not taken yet: a step is never taken twice. `durable`: on the
+        disk itself, whatever is decided. Raises why no more steps are taken, ValueError for an old id.
+        """
+        if command is not None and not self._failure and self._journal.taken(command) is not None:
+            raise ValueError(f"command {command!r} has been taken; the state would run ahead of the journal")
         taken = step(self.state, fact, at=self.clock.now(), actor=actor, origin=origin)
-        receipt = self._write(taken)
+        receipt = self._write(taken, command=command, durable=durable)
         if taken.state.position - self._digested >= DIGEST_EVERY:
             self.record_digest()
         return receipt
@@ -108,12 +113,16 @@ class Engine:
         finally:
             end()
 
-    def _write(self, taken: Step) -> Receipt:
+    def _write(self, taken: Step, *, command: str | None = None, durable: bool = False) -> Receipt:
         if self._failure:
             raise self._failure
         batch = [to_draft(event) for event in taken.events]
-        durable = any(event.body.durable for event in taken.events)
-        committed = self._journal.append(batch, expected=self.state.position, durable=durable)
+        committed = self._journal.append(
+            batch,
+            expected=self.state.position,
+            durable=durable or any(event.body.durable for event in taken.events),
+            command=command,
+        )
         self.state = taken.state
         committed.add_done_callback(lambda done: self._committed(taken, done))
         self._rearm_soon()
