@@ -20,9 +20,30 @@
     ├── NoSuchPosition               NO_SUCH_POSITION
     ├── NoSuchRequest                NO_SUCH_REQUEST
     ├── JournalConflict              JOURNAL_CONFLICT
+    │   ├── CommandConflict          COMMAND_CONFLICT
     │   └── HeadMoved                JOURNAL_CONFLICT
     ├── JournalCorrupt               JOURNAL_CORRUPT
-    └── JournalUnusable              JOURNAL_UNUSABLE
+    ├── ArchiveMissing               ARCHIVE_MISSING
+    ├── NothingToRepair              NOTHING_TO_REPAIR
+    ├── FileNotWritten               FILE_NOT_WRITTEN
+    ├── JournalUnusable              JOURNAL_UNUSABLE
+    ├── JournalWriteFailed           JOURNAL_WRITE_FAILED
+    ├── NoteInvalid                  NOTE_INVALID
+    ├── NotProvable                  NOT_PROVABLE
+    ├── SigningKeyUnusable           SIGNING_KEY_UNUSABLE
+    ├── BodiesUnusable               BODIES_UNUSABLE
+    ├── BodyKeyUnusable              BODY_KEY_UNUSABLE
+    ├── BodyCorrupt                  BODY_CORRUPT
+    ├── BodyTooLarge                 BODY_TOO_LARGE
+    ├── NoSuchBody                   NO_SUCH_BODY
+    │   └── BodyForgotten            BODY_FORGOTTEN
+    ├── NoSuchSubject                NO_SUCH_SUBJECT
+    ├── NotRedactable                NOT_REDACTABLE
+    ├── JournalNotOwned              JOURNAL_NOT_OWNED
+    ├── SubmissionRefused            SUBMISSION_REFUSED
+    ├── SubmissionUnanswered         SUBMISSION_UNANSWERED
+    ├── ViewUnusable                 VIEW_UNUSABLE
+    └── ViewBehind                   VIEW_BEHIND
 
 Each carries the values its message names, as attributes, and a stable `code`.
 """
@@ -192,6 +213,16 @@ class HeadMoved(JournalConflict):
     message = "{path} is at position {head}, not at {expected}; decide again from there"
 
 
+class CommandConflict(JournalConflict):
+    """The id of a command was used before, for another one."""
+
+    code = "COMMAND_CONFLICT"
+    message = (
+        "{path} took command {command!r} at positions {first} to {last}, with other content; "
+        "give a new command a new id"
+    )
+
+
 class JournalCorrupt(BursarError):
     """The journal does not hold what was written to it."""
 
@@ -204,3 +235,148 @@ class JournalUnusable(BursarError):
 
     code = "JOURNAL_UNUSABLE"
     message = "{path} cannot be used as a journal: {problem}"
+
+
+class JournalWriteFailed(BursarError):
+    """A batch could not be written; the journal holds nothing of it and can be written again."""
+
+    code = "JOURNAL_WRITE_FAILED"
+    message = "{path} could not be written and is as it was before ({problem}); mend that and try again"
+
+
+class NoteInvalid(BursarError):
+    """A signed note, or the key to check one with, is not what it should be."""
+
+    code = "NOTE_INVALID"
+    message = "{what} cannot be used: {problem}"
+
+
+class SigningKeyUnusable(BursarError):
+    """The key that checkpoints are signed with cannot be had, or is not safe where it is."""
+
+    code = "SIGNING_KEY_UNUSABLE"
+    message = "the signing key {path} cannot be used: {problem}"
+
+
+class NotProvable(BursarError):
+    """There is no signed checkpoint to prove it against, or what the proof needs is not here."""
+
+    code = "NOT_PROVABLE"
+    message = "position {position} cannot be proved: {problem}"
+
+
+class ArchiveMissing(BursarError):
+    """Events were moved to a file, and the file is not where it should be."""
+
+    code = "ARCHIVE_MISSING"
+    message = (
+        "positions {first} to {last} of {path} are in {file}, which cannot be read ({problem}); put it back"
+    )
+
+
+class NothingToRepair(BursarError):
+    """The journal holds what was written to it."""
+
+    code = "NOTHING_TO_REPAIR"
+    message = "all {size} events of {path} are as they were written; there is nothing to repair"
+
+
+class FileNotWritten(BursarError):
+    """A file that was asked for cannot be made; nothing of it is there."""
+
+    code = "FILE_NOT_WRITTEN"
+    message = "{path} was not written: {problem}"
+
+
+class ViewUnusable(BursarError):
+    """A view cannot be built or kept; the journal it is of can be read all the same."""
+
+    code = "VIEW_UNUSABLE"
+    message = "the view {path} cannot be written ({problem}); mend that, or delete it: it can be built again"
+
+
+class ViewBehind(BursarError):
+    """A view has not got as far as somebody waited for."""
+
+    code = "VIEW_BEHIND"
+    message = "the view {view} is at position {position} and did not come to {wanted} within {seconds} s"
+
+
+class BodiesUnusable(BursarError):
+    """A file that bodies or their keys are kept in cannot be read or written."""
+
+    code = "BODIES_UNUSABLE"
+    message = "{path} cannot be used for bodies: {problem}"
+
+
+class BodyKeyUnusable(BursarError):
+    """The key that the subjects' keys are wrapped with cannot be had, or is another one."""
+
+    code = "BODY_KEY_UNUSABLE"
+    message = "the key for the bodies, {source}, cannot be used: {problem}"
+
+
+class BodyCorrupt(BursarError):
+    """What is kept at the address is not what was put there."""
+
+    code = "BODY_CORRUPT"
+    message = "body {address} is damaged: {problem}"
+
+
+class BodyTooLarge(BursarError):
+    """A body has more bytes than are kept as one."""
+
+    code = "BODY_TOO_LARGE"
+    message = "the body has {size} bytes, the limit is {limit}; put it in parts"
+
+
+class NoSuchBody(BursarError):
+    """The subject has no body at the address, or has none any more."""
+
+    code = "NO_SUCH_BODY"
+    message = "there is no body {address}: it was never put, or its time was over"
+
+
+class BodyForgotten(NoSuchBody):
+    """The subject was forgotten since the body was put."""
+
+    code = "BODY_FORGOTTEN"
+    message = "there is no body {address} any more: its subject was forgotten"
+
+
+class NoSuchSubject(BursarError):
+    """Nothing was ever kept of the subject."""
+
+    code = "NO_SUCH_SUBJECT"
+    message = "there are no bodies of {subject!r} and never were; give the name as it was put"
+
+
+class NotRedactable(BursarError):
+    """The event cannot go without its data."""
+
+    code = "NOT_REDACTABLE"
+    message = "event {position}, {type}, cannot be redacted: {problem}"
+
+
+class JournalNotOwned(BursarError):
+    """There is nobody who would append to the journal for another process."""
+
+    code = "JOURNAL_NOT_OWNED"
+    message = "nobody owns {path} now; own it yourself to append to it, or start a manager"
+
+
+class SubmissionRefused(BursarError):
+    """What was sent to a journal's owner is not something that it takes."""
+
+    code = "SUBMISSION_REFUSED"
+    message = "{what} was refused by the journal's owner: {problem} (given: {given})"
+
+
+class SubmissionUnanswered(BursarError):
+    """Nobody can tell whether the owner took what was sent to it."""
+
+    code = "SUBMISSION_UNANSWERED"
+    message = (
+        "the owner of {path} did not answer ({problem}); it may have taken command {command!r} or not: "
+        "send it again under the same id"
+    )

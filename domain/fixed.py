@@ -9,24 +9,42 @@ _TABLE_BITS = 62
 _WORK_BITS = 192
 #: 2**40 ms is 34 years; anything older has decayed to nothing.
 _TABLE_LENGTH = 40
+_SHORT_BITS = 12
+_SHORT_MS = (1 << _SHORT_BITS) - 1
 
 
 def decay(value: int, elapsed_ms: int, tau_ms: int) -> int:
     """`value * exp(-elapsed / tau)`, rounded down; a negative elapsed time counts as none.
 
-    The elapsed time is split into powers of two, and the table entries for each of them are multiplied.
+    The elapsed time is split into powers of two, and the table entries for each of them are multiplied, the
+    lowest first, each product rounded down.
     """
     if elapsed_ms <= 0 or not value:
         return value
-    table = _table(tau_ms)
-    if elapsed_ms >> len(table):
+    if elapsed_ms >> _TABLE_LENGTH:
         return 0
+    left = _left_after_short(elapsed_ms & _SHORT_MS, tau_ms)
+    longer = elapsed_ms >> _SHORT_BITS
+    if longer:
+        for entry in _table(tau_ms)[_SHORT_BITS : _SHORT_BITS + longer.bit_length()]:
+            if longer & 1:
+                left = left * entry >> _TABLE_BITS
+            longer >>= 1
     # The value comes last: rounded once, what has decayed for longer is never more.
+    return value * left >> _TABLE_BITS
+
+
+@cache
+def _left_after_short(elapsed_ms: int, tau_ms: int) -> int:
+    """What is left of one, with 62 fractional bits. Kept for all times up to four seconds.
+
+    Those are the lowest bits of every time, so most of the multiplications are done once.
+    """
     left = 1 << _TABLE_BITS
     for power in range(elapsed_ms.bit_length()):
         if elapsed_ms >> power & 1:
-            left = left * table[power] >> _TABLE_BITS
-    return value * left >> _TABLE_BITS
+            left = left * _table(tau_ms)[power] >> _TABLE_BITS
+    return left
 
 
 @cache

@@ -40,6 +40,6 @@ class State:
         return [request for request in self.requests.values() if request.waiting]
 
 
-def with_model(state: State, model: Model) -> State:
-    """The state with one model replaced."""
-    return replace(state, models={**state.models, model.name: model})
+def with_model(state: State, model: Model, **changes: object) -> State:
+    """The state with one model replaced, and other fields of it in the same go."""
+    return replace(state, models={**state.models, model.name: model}, **changes)  # type: ignore[arg-type]  # names are checked by `replace` itself

@@ -4,14 +4,17 @@
 last lease ends, and the reason why it had to leave is the plan that it is a victim of.
 """
 
-import json
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
 from .explanation import Relation
+from .fields import fields
 
+#: Positions that are looked through at once for the last event of a subject.
+_STRETCH = 1024
 _ENDS = ("RequestFinished", "RequestCancelled")
 _OUTCOMES = (
     "ModelLoaded",
@@ -36,17 +39,22 @@ def chain(reader: Reader, asked: Record) -> Iterator[tuple[Relation, Record]]:
 
 
 def last_before(reader: Reader, subject: str, position: int, *types: str) -> Record | None:
-    """The last event of these types on a subject before a position."""
-    found: Record | None = None
-    for record in reader.read(subject=subject, until=position - 1):
-        if record.type in types:
-            found = record
-    return found
+    """The last event of a subject before a position; of these types, if any are given.
+
+    It is looked for backwards, in stretches that double: mostly it is near, and the subject's history long.
+    """
+    until, length = position - 1, _STRETCH
+    while until > 0:
+        found = deque(reader.read(until - length, until, subject=subject, types=types or None), maxlen=1)
+        if found:
+            return found[0]
+        until, length = until - length, 2 * length
+    return None
 
 
 def _origin(reader: Reader, record: Record, asked: Record) -> tuple[Relation, int] | None:
     """The event that explains this one best, and what it is to it."""
-    data = json.loads(record.data)
+    data = fields(record)
     evidence: dict[str, int] = data.get("reason", {}).get("evidence", {})
     relation, position = _special(reader, record, data, evidence)
     if record.type in _ENDS and record is not asked:
@@ -72,7 +80,7 @@ def _special(
         case "ModelLoadStarted" if "plan" in evidence:
             return "planned_by", evidence["plan"]
         case "EvictionPlanned" | "ModelLoadStarted":
-            return "requested_by", data["request"]
+            return "requested_by", data.get("request")
         case "RequestQueued" if evidence:
             return _of_queued(evidence)
         case "RequestExpired":
@@ -88,10 +96,10 @@ def _special(
 
 
 def _of_drain(reader: Reader, record: Record, data: dict[str, Any]) -> tuple[Relation, int | None]:
-    if data["plan"]:
+    if data.get("plan"):
         return "planned_by", data["plan"]
     cause = reader.get(record.cause) if record.cause else None
-    if data["motive"] == "operator" and cause is not None and cause.type == "ModelLoaded":
+    if data.get("motive") == "operator" and cause is not None and cause.type == "ModelLoaded":
         wish = last_before(reader, f"description/{data['model']}", record.position, "UnloadRequested")
         return "wished_by", wish and wish.position
     return "follows_from", None

@@ -4,13 +4,13 @@ There is no index from a cause to its effects, and none is needed: decisions sta
 outcome is the next event of its subject.
 """
 
-import json
 from collections.abc import Iterator
 
 from ..domain.requests.line import NS_PER_MS
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
 from .explanation import Consequence, Delayed, Regret
+from .fields import fields
 
 Effect = tuple[Consequence, Record]
 
@@ -31,8 +31,8 @@ def consequences(reader: Reader, asked: Record, plan: Record | None) -> list[Eff
 def leavers(asked: Record, plan: Record | None) -> tuple[str, ...]:
     """The models whose leaving an explanation is about."""
     if asked.type in _LEAVING:
-        return (json.loads(asked.data)["model"],)
-    return tuple(json.loads(plan.data)["victims"]) if plan is not None else ()
+        return (asked.subject.removeprefix("model/"),)
+    return tuple(fields(plan).get("victims", ())) if plan is not None else ()
 
 
 def regret(reader: Reader, model: str, after: int) -> Regret | None:
@@ -50,7 +50,7 @@ def regret(reader: Reader, model: str, after: int) -> Regret | None:
         left=gone.position,
         reloaded=order.position,
         away_ms=(order.at - gone.at) // NS_PER_MS,
-        load_ms=json.loads(loaded.data)["load_ms"] if loaded else None,
+        load_ms=fields(loaded).get("load_ms") if loaded else None,
         delayed=tuple(_delayed(reader, model, order, loaded)) if loaded else (),
     )
 
@@ -77,19 +77,19 @@ def _of_itself(reader: Reader, asked: Record) -> Iterator[Effect]:
 
 def _of_plan(reader: Reader, plan: Record, asked: Record) -> Iterator[Effect]:
     """The victims that left for a plan, and the model that room was made for."""
-    data = json.loads(plan.data)
+    data = fields(plan)
     if asked.type == "EvictionPlanned":
-        for victim in data["victims"]:
+        for victim in data.get("victims", ()):
             gone = _first(reader, f"model/{victim}", plan.position, "ModelUnloaded", "ModelLost")
             if gone is not None:
                 yield "left", gone
-    if data["model"] is None:
+    if data.get("model") is None:
         return
     for wanted in ("ModelLoadStarted", "ModelLoaded"):
         record = _first(reader, f"model/{data['model']}", plan.position, wanted)
         if record is not None:
             yield "made_room_for", record
-    if data["request"] is not None:
+    if data.get("request") is not None:
         granted = _first(reader, f"request/{data['request']}", plan.position, "LeaseGranted")
         if granted is not None:
             yield "made_room_for", granted
@@ -97,17 +97,17 @@ def _of_plan(reader: Reader, plan: Record, asked: Record) -> Iterator[Effect]:
 
 def _delayed(reader: Reader, model: str, order: Record, loaded: Record) -> Iterator[Delayed]:
     """Who waited for a load: whoever wanted it first, came meanwhile, or was served when it was done."""
-    waiting = {json.loads(order.data)["request"]} - {None}
+    waiting: set[int | None] = {fields(order).get("request")}
     for record in reader.read(after=order.position, until=loaded.position, types=("RequestArrived",)):
-        if json.loads(record.data)["model"] == model:
+        if fields(record).get("model") == model:
             waiting.add(record.position)
     for record in step(reader, loaded):
         if record.type == "LeaseGranted":
-            waiting.add(json.loads(record.data)["request"])
-    for request in sorted(waiting):
+            waiting.add(fields(record).get("request"))
+    for request in sorted(request for request in waiting if request is not None):
         served = _first(reader, f"request/{request}", 0, "LeaseGranted", "RequestExpired")
-        if served is not None:
-            yield Delayed(request=request, waited_ms=json.loads(served.data)["waited_ms"])
+        if served is not None and served.data is not None:
+            yield Delayed(request=request, waited_ms=fields(served)["waited_ms"])
 
 
 def _first(reader: Reader, subject: str, after: int, *types: str) -> Record | None:

@@ -35,6 +35,8 @@ class Link(Value):
     actor: str
     #: What the event says, its reason taken out.
     data: dict[str, Any]
+    #: Its data was taken out of the journal, so that it says nothing.
+    redacted: bool = False
     #: Why it was decided; None for a fact.
     reason: Reason | None
 
@@ -131,5 +133,5 @@ class Findings(Value):
         return deciding.data.get("shortfall", {}) if deciding else {}
 
     def link(self, *types: str) -> Link | None:
-        """The first event of these types in the chain."""
-        return next((link for link in self.chain if link.type in types), None)
+        """The first event of these types in the chain that still says something."""
+        return next((link for link in self.chain if link.type in types and not link.redacted), None)

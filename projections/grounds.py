@@ -1,13 +1,12 @@
 """The grounds of a decision: which one answers a question, who was weighed, what it was read from."""
 
-import json
-
 from ..domain.models import eviction
 from ..domain.models.eviction import Policy
 from ..domain.reasons import Candidate, Reason
 from ..domain.requests.line import NS_PER_MS
 from ..eventstore.reader import Reader
 from .explanation import Evidence, Link, Ranked
+from .fields import fields
 
 #: Comparisons that only say that the moment had come; the reason why is further up the chain.
 _MECHANICAL = frozenset({"unload.drained", "plan.ready", "plan.victim", "lease.grant"})
@@ -97,7 +96,7 @@ def evidence_of(reader: Reader, decided: Link | None, reason: Reason | None) -> 
             age_ms=(decided.at - record.at) // NS_PER_MS,
             type=record.type,
             actor=record.actor,
-            data=json.loads(record.data),
+            data=fields(record),
         )
         for what, record in found
         if record is not None

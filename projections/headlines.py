@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from .explanation import Findings, Link
 from .figures import amounts, count, listed, moment, span
-from .log import error_text, summary
+from .log import REDACTED, error_text, summary
 
 #: What happened to whom; `{model}` and `{request}` are the event's own.
 _HAPPENED = {
     "RequestArrived": "request/{position} arrived",
-    "RequestQueued": "request/{request} had to wait",
+    "RequestQueued": "{subject} had to wait",
     "LeaseGranted": "request/{request} got {model}",
     "RequestFinished": "request/{request} ended",
     "RequestCancelled": "request/{request} was withdrawn",
@@ -72,14 +72,20 @@ def happened(findings: Findings) -> str:
     """What happened, when and where it is written."""
     link = findings.asked
     values = {"position": link.position, "model": link.data.get("model"), "request": link.data.get("request")}
-    phrase = _HAPPENED.get(link.type, "{type} was recorded").format(type=link.type, **values)
-    if link.type == "EvictionPlanned":
+    phrase = _HAPPENED.get(link.type, "{type} was recorded").format(
+        type=link.type, subject=link.subject, **values
+    )
+    if link.redacted and link.type != "RequestQueued":
+        phrase = f"{link.type} of {link.subject} was recorded"
+    elif link.type == "EvictionPlanned":
         phrase = f"it was planned that {listed(link.data['victims']) or 'nobody more'} should leave"
     return f"{phrase} at {moment(link.at)} (#{link.position})"
 
 
 def _because(findings: Findings) -> str:
     link = findings.asked
+    if link.redacted:
+        return REDACTED
     known = _GROUNDS.get(link.type)
     if known is not None:
         return known(findings, link)

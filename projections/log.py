@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..eventstore.records import Record
+from .fields import fields
 from .figures import amounts, count, listed, moment, size, span
 
 Data = dict[str, Any]
 
+#: Of an event whose data is gone.
+REDACTED = "its data has been redacted"
 _UNKNOWN_MAX = 120
 
 
@@ -37,7 +40,7 @@ def line(record: Record) -> Line:
         type=record.type,
         subject=record.subject,
         actor=record.actor,
-        summary=summary(record.type, json.loads(record.data)),
+        summary=REDACTED if record.data is None else summary(record.type, fields(record)),
     )
 
 
@@ -45,7 +48,12 @@ def summary(event_type: str, data: Data) -> str:
     """What an event says, short; the data itself for a type that this code does not know."""
     known = SUMMARIES.get(event_type)
     if known is not None:
-        return known(data)
+        try:
+            return known(data)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            # It says less than its type does: redacted, or changed. Here one looks for what is wrong.
+            if data.keys() <= {"reason"}:
+                return REDACTED
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= _UNKNOWN_MAX else f"{text[: _UNKNOWN_MAX - 1]}…"
 
@@ -171,5 +179,7 @@ SUMMARIES: dict[str, Callable[[Data], str]] = {
     "ManagerReconciled": lambda _data: "what is in memory is known; requests may be served",
     "ManagerStopping": lambda _data: "nothing new is served",
     "ManagerStopped": lambda _data: "in good order",
+    "SubjectForgotten": lambda data: f"{size(data['stored_bytes'])} in {data['bodies']} bodies are gone",
+    "EventRedacted": lambda data: f"the data of #{data['event']} is taken out: {data['because']}",
     "TimerFired": lambda _data: "a moment that was waited for has come",
 }

@@ -1,5 +1,9 @@
 """One row for each model: where it is now, what it takes, and what it has done since the journal began."""
 
+from collections.abc import Callable
+
+from typing_extensions import TypedDict
+
 from ..domain.events import Value
 from ..domain.models.events import (
     ModelLoaded,
@@ -21,27 +25,7 @@ from ..domain.requests.events import (
 )
 from ..domain.state import State
 from ..eventstore.reader import Reader
-from ..eventstore.records import Record
-from .history import to_event
-
-#: The types that change a row.
-TYPES = tuple(
-    body.name
-    for body in (
-        ModelLoaded,
-        ModelLoadFailed,
-        ModelLost,
-        ModelUnloadStarted,
-        ModelUnloaded,
-        RequestArrived,
-        RequestFinished,
-        RequestCancelled,
-        RequestRejected,
-        RequestExpired,
-        RequestAborted,
-        LeaseRevoked,
-    )
-)
+from .reading import On, ReadModel
 
 
 class Counts(Value):
@@ -80,6 +64,31 @@ class ModelRow(Value):
         return self.counts.unloads.get("evicted", 0) + self.counts.unloads.get("pressure", 0)
 
 
+class _OfModel(TypedDict):
+    model: str
+
+
+class _Loaded(TypedDict):
+    model: str
+    load_ms: int
+
+
+class _Leaving(TypedDict):
+    model: str
+    motive: str
+
+
+class _OfRequest(TypedDict):
+    request: int
+
+
+class _Finished(TypedDict):
+    request: int
+    outcome: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
 class Tally:
     """Folds the journal into counts; `advance` again to go on from where it stands."""
 
@@ -90,55 +99,45 @@ class Tally:
         self._motives: dict[str, str] = {}
 
     def advance(self, reader: Reader, until: int) -> None:
-        """Count what was written up to a position."""
-        for record in reader.read(after=self.position, until=until, types=TYPES):
-            self.count(record)
+        """Count what was written up to a position. Raises JournalCorrupt for an event that cannot be read."""
+        TALLY.fold(self, reader, self.position, until)
         self.position = max(self.position, until)
 
-    def count(self, record: Record) -> None:
-        """Count one event."""
-        match to_event(record).body:
-            case RequestArrived(model=model):
-                self._models[record.position] = model
-            case RequestFinished() as body:
-                self._finished(body)
-            case RequestCancelled(request=request):
-                self._ended(request, "cancelled")
-            case RequestRejected(request=request):
-                self._ended(request, "rejected")
-            case RequestExpired(request=request):
-                self._ended(request, "expired")
-            case RequestAborted(request=request) | LeaseRevoked(request=request):
-                self._ended(request, "aborted")
-            case ModelLoaded(model=model, load_ms=load_ms):
-                self._add(model, loads=1, load_ms=load_ms)
-            case ModelLoadFailed(model=model):
-                self._add(model, load_failures=1)
-            case ModelLost(model=model):
-                self._add(model, lost=1)
-            case ModelUnloadStarted(model=model, motive=motive):
-                self._motives[model] = motive
-            case ModelUnloaded(model=model):
-                known = self._of(model)
-                self._set(model, unloads=_plus_one(known.unloads, self._motives.pop(model, "operator")))
-            case _:
-                pass
+    def arrived(self, position: int, _at: int, event: _OfModel) -> None:
+        self._models[position] = event["model"]
 
-    def _finished(self, body: RequestFinished) -> None:
-        model = self._ended(body.request, body.outcome)
+    def finished(self, _position: int, _at: int, event: _Finished) -> None:
+        model = self.ended(event["request"], event["outcome"])
         if model is not None:
             self._add(
                 model,
-                prompt_tokens=body.prompt_tokens or 0,
-                completion_tokens=body.completion_tokens or 0,
+                prompt_tokens=event["prompt_tokens"] or 0,
+                completion_tokens=event["completion_tokens"] or 0,
             )
 
-    def _ended(self, request: int, how: str) -> str | None:
+    def ended(self, request: int, how: str) -> str | None:
         """The model of a request that has ended; None when it had ended before."""
         model = self._models.pop(request, None)
         if model is not None:
             self._set(model, requests=_plus_one(self._of(model).requests, how))
         return model
+
+    def loaded(self, _position: int, _at: int, event: _Loaded) -> None:
+        self._add(event["model"], loads=1, load_ms=event["load_ms"])
+
+    def load_failed(self, _position: int, _at: int, event: _OfModel) -> None:
+        self._add(event["model"], load_failures=1)
+
+    def lost(self, _position: int, _at: int, event: _OfModel) -> None:
+        self._add(event["model"], lost=1)
+
+    def leaving(self, _position: int, _at: int, event: _Leaving) -> None:
+        self._motives[event["model"]] = event["motive"]
+
+    def unloaded(self, _position: int, _at: int, event: _OfModel) -> None:
+        model = event["model"]
+        motive = self._motives.pop(model, "operator")
+        self._set(model, unloads=_plus_one(self._of(model).unloads, motive))
 
     def _of(self, model: str) -> Counts:
         return self.counts.get(model, Counts())
@@ -149,6 +148,30 @@ class Tally:
 
     def _set(self, model: str, **changes: object) -> None:
         self.counts[model] = self._of(model).model_copy(update=changes)
+
+
+def _ended(how: str) -> Callable[[Tally, int, int, _OfRequest], None]:
+    def end(tally: Tally, _position: int, _at: int, event: _OfRequest) -> None:
+        tally.ended(event["request"], how)
+
+    return end
+
+
+#: What is counted, and of what.
+TALLY = ReadModel[Tally](
+    On(RequestArrived, _OfModel, Tally.arrived),
+    On(RequestFinished, _Finished, Tally.finished),
+    On(RequestCancelled, _OfRequest, _ended("cancelled")),
+    On(RequestRejected, _OfRequest, _ended("rejected")),
+    On(RequestExpired, _OfRequest, _ended("expired")),
+    On(RequestAborted, _OfRequest, _ended("aborted")),
+    On(LeaseRevoked, _OfRequest, _ended("aborted")),
+    On(ModelLoaded, _Loaded, Tally.loaded),
+    On(ModelLoadFailed, _OfModel, Tally.load_failed),
+    On(ModelLost, _OfModel, Tally.lost),
+    On(ModelUnloadStarted, _Leaving, Tally.leaving),
+    On(ModelUnloaded, _OfModel, Tally.unloaded),
+)
 
 
 def model_table(reader: Reader, state: State, tally: Tally | None = None) -> list[ModelRow]:

@@ -5,18 +5,26 @@ tail does not fold on it, the journal is folded from its first event.
 """
 
 import hashlib
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from time import perf_counter_ns
+from typing import NamedTuple
 
+from ..domain.errors import BursarError, JournalCorrupt
+from ..domain.folding import Folder, Row
+from ..domain.kernel import initial
 from ..domain.state import STATE_VERSION, State
 from ..eventstore.reader import Reader
 from ..eventstore.snapshots import SnapshotStore
-from .history import events, fold, state_from_json, state_to_json
-from .replay import FOLD_ERRORS
+from .history import state_from_json, state_to_json
+from .replay import UNFOLDABLE, state_at
 
 #: Of the fold, in the store.
 NAME = "state"
+#: Events after which the time that folding them took says something: two milliseconds' worth.
+_SAMPLE = 128
 
 
 @cache
@@ -29,26 +37,69 @@ def code_fingerprint() -> str:
     return hashed.hexdigest()
 
 
-def restore(reader: Reader, store: SnapshotStore) -> State:
-    """The state at the end of the journal: the latest snapshot that can be trusted, and the tail."""
-    start = nearest(store, reader.head())
+class Restored(NamedTuple):
+    """The state at the end of a journal, and what it took to come to it."""
+
+    state: State
+    #: Position of the snapshot that the fold went on from; 0 when it began with the first event.
+    snapshot: int
+    #: Nanoseconds that an event took; None when there were too few of them to tell.
+    event_ns: int | None
+
+
+def restored(reader: Reader, store: SnapshotStore) -> Restored:
+    """The state at the end of the journal: the latest snapshot that can be trusted, and the tail.
+
+    Raises JournalCorrupt for an event that cannot be read or cannot have happened there.
+    """
+    head = reader.head()
+    start = nearest(store, head)
     if start is not None:
-        try:
-            return fold(events(reader, after=start.position), start)
-        except FOLD_ERRORS:
-            return fold(events(reader))
-    return fold(events(reader))
+        # What a snapshot does not lead to is tried from the first event; only that can be damage.
+        with suppress(JournalCorrupt):
+            return _folded_on(reader, head, start)
+    return _folded_on(reader, head, initial())
+
+
+def restore(reader: Reader, store: SnapshotStore) -> State:
+    """The same, when it does not matter what it took."""
+    return restored(reader, store).state
 
 
 def nearest(store: SnapshotStore, position: int) -> State | None:
-    """The state of the latest snapshot, if it can be trusted and is not after a position."""
-    found = store.load(NAME, STATE_VERSION, code_fingerprint())
-    if found is None or found.position > position:
+    """The state of the latest snapshot that can be trusted and is not after a position; None without one."""
+    found = store.load(NAME, STATE_VERSION, code_fingerprint(), until=position)
+    if found is None:
         return None
     try:
         return state_from_json(found.body)
     except ValueError:
         return None
+
+
+def event_ns(reader: Reader, state: State) -> int | None:
+    """Nanoseconds that folding one of the events behind a state takes now; None when it cannot be told."""
+    try:
+        rows = list(reader.rows(state.position, state.position + _SAMPLE))
+        return min(_took_ns(rows, state) for _ in range(2)) // _SAMPLE if len(rows) == _SAMPLE else None
+    except (BursarError, *UNFOLDABLE):
+        return None
+
+
+def _took_ns(rows: list[Row], state: State) -> int:
+    began = perf_counter_ns()
+    folder = Folder(state)
+    for row in rows:
+        folder.fold(row)
+    return perf_counter_ns() - began
+
+
+def _folded_on(reader: Reader, head: int, start: State) -> Restored:
+    began = perf_counter_ns()
+    state = state_at(reader, head, start)
+    events = head - start.position
+    took_ns = perf_counter_ns() - began
+    return Restored(state, start.position, took_ns // events if events >= _SAMPLE else None)
 
 
 def save(store: SnapshotStore, state: State) -> None:

@@ -9,9 +9,10 @@ from ..domain.reasons import Reason
 from ..domain.requests.line import NS_PER_MS
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
-from .causes import chain
+from .causes import chain, last_before
 from .consequences import consequences, leavers, regret
 from .explanation import Consequence, Effect, Findings, Link, Relation
+from .fields import fields
 from .grounds import decisive, evidence_of, ranked, runner_up
 from .sentences import render
 
@@ -25,12 +26,13 @@ class Explanation(Findings):
         return render(self)
 
 
-def why(reader: Reader, what: int | str) -> Explanation:
+def why(reader: Reader, what: int | str, until: int | None = None) -> Explanation:
     """Why the event at a position happened, why a model moved last, or what became of `request/N` and why.
 
+    `until`: the last position that counts in finding the event; what came of it later is told all the same.
     Raises NoSuchPosition, NoSuchModel, NoSuchRequest.
     """
-    asked = locate(reader, what)
+    asked = locate(reader, what, until)
     records = tuple(chain(reader, asked))
     links = tuple(_link(relation, record) for relation, record in records)
     decided = decisive(links)
@@ -56,21 +58,25 @@ def why(reader: Reader, what: int | str) -> Explanation:
     )
 
 
-def locate(reader: Reader, what: int | str) -> Record:
-    """The event that a question is about."""
+def locate(reader: Reader, what: int | str, until: int | None = None) -> Record:
+    """The event that a question is about, none later than a position."""
+    last = reader.head() if until is None else until
     if isinstance(what, int) or what.isdecimal():
-        found = reader.get(int(what))
+        head = reader.head()
+        found = reader.get(int(what)) if int(what) <= head else None
         if found is None:
-            raise NoSuchPosition(position=what, head=reader.head())
+            raise NoSuchPosition(position=what, head=head)
         return found
     request = _REQUEST.fullmatch(what)
-    return _of_request(reader, int(request[1])) if request else _of_model(reader, what.removeprefix("model/"))
+    if request:
+        return _of_request(reader, int(request[1]), last)
+    return _of_model(reader, what.removeprefix("model/"), last)
 
 
-def _of_request(reader: Reader, request: int) -> Record:
+def _of_request(reader: Reader, request: int, until: int) -> Record:
     """The last decision about a request, or its arrival when none has been taken."""
     last: Record | None = None
-    for record in reader.read(subject=f"request/{request}"):
+    for record in reader.read(until=until, subject=f"request/{request}"):
         if last is None or record.kind == "decision":
             last = record
     if last is None:
@@ -78,23 +84,25 @@ def _of_request(reader: Reader, request: int) -> Record:
     return last
 
 
-def _of_model(reader: Reader, model: str) -> Record:
+def _of_model(reader: Reader, model: str, until: int) -> Record:
     """The last event that moved a model; a name without its provider will do when only one model has it."""
-    last = reader.last(f"model/{model}")
+    last = last_before(reader, f"model/{model}", until + 1)
     if last is not None:
         return last
     known = [subject.removeprefix("model/") for subject in reader.subjects("model/")]
     same = [name for name in known if name.partition(":")[2] == model]
-    found = reader.last(f"model/{same[0]}") if len(same) == 1 else None
+    found = last_before(reader, f"model/{same[0]}", until + 1) if len(same) == 1 else None
     if found is not None:
         return found
     names = ", ".join(same or known)
     remedy = f"known: {names}" if names else "the journal knows no models yet"
+    if model in known or len(same) == 1:
+        remedy = "that came later"
     raise NoSuchModel(model=model, remedy=remedy)
 
 
 def _link(relation: Relation, record: Record) -> Link:
-    data: dict[str, Any] = json.loads(record.data)
+    data: dict[str, Any] = fields(record)
     reason = data.pop("reason", None)
     return Link(
         relation=relation,
@@ -105,12 +113,13 @@ def _link(relation: Relation, record: Record) -> Link:
         subject=record.subject,
         actor=record.actor,
         data=data,
+        redacted=record.data is None,
         reason=None if reason is None else Reason.model_validate_json(json.dumps(reason)),
     )
 
 
 def _effect(asked: Record, consequence: Consequence, record: Record) -> Effect:
-    data: dict[str, Any] = json.loads(record.data)
+    data: dict[str, Any] = fields(record)
     return Effect(
         consequence=consequence,
         position=record.position,

@@ -9,7 +9,7 @@ PREFIX = "BURSAR_"
 DELIMITER = "__"
 
 #: The command line's own.
-_NOT_SETTINGS = frozenset({"BURSAR_JOURNAL"})
+_NOT_SETTINGS = frozenset({"BURSAR_JOURNAL", "BURSAR_SIGNING_KEY", "BURSAR_BODY_KEY"})
 #: What Kubernetes tells every container of a service that is called bursar.
 _OF_KUBERNETES = re.compile(r"BURSAR_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?)")
 

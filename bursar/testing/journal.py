@@ -3,42 +3,35 @@
 import asyncio
 from collections.abc import Sequence
 
-from ..domain.errors import BursarError, JournalUnusable
+from ..domain.errors import JournalUnusable
+from ..eventstore.memory import MemoryStore
 from ..eventstore.records import Draft
 
 
-class MemoryJournal:
-    """Keeps batches in a list; commits each in the turn of the loop after it was appended.
+class MemoryJournal(MemoryStore):
+    """An event store in memory that remembers what was asked of it.
 
-    `break_down()` makes the next commit fail, and every later append with it, as a full disk does.
+    `break_down()` makes the next commit fail, and every later append with it, as a broken disk does.
     """
 
     def __init__(self) -> None:
-        self.drafts: list[Draft] = []
+        super().__init__()
+        #: Of each batch, whether it was to be durable.
         self.durable: list[bool] = []
-        self._head = 0
-        self._broken: BursarError | None = None
 
-    def append(self, batch: Sequence[Draft], *, expected: int, durable: bool) -> "asyncio.Future[int]":
-        """Append after position `expected`; raises ValueError when that is not the last one."""
-        if expected != self._head:
-            raise ValueError(f"the journal is at {self._head}, not at {expected}")
-        self._head += len(batch)
-        loop = asyncio.get_running_loop()
-        committed: asyncio.Future[int] = loop.create_future()
-        loop.call_soon(self._commit, tuple(batch), durable, self._head, committed)
+    @property
+    def drafts(self) -> list[Draft]:
+        """What is committed, as it was appended."""
+        return [record.draft for record in self.reader().read()]
+
+    def append(
+        self, batch: Sequence[Draft], *, expected: int, durable: bool, command: str | None = None
+    ) -> "asyncio.Future[int]":
+        """As `MemoryStore.append`."""
+        committed = super().append(batch, expected=expected, durable=durable, command=command)
+        self.durable.append(durable)
         return committed
 
     def break_down(self) -> None:
         """Fail from now on."""
-        self._broken = JournalUnusable(path="memory", problem="it was told to break down")
-
-    def _commit(
-        self, batch: tuple[Draft, ...], durable: bool, head: int, committed: "asyncio.Future[int]"
-    ) -> None:
-        if self._broken:
-            committed.set_exception(self._broken)
-            return
-        self.drafts += batch
-        self.durable.append(durable)
-        committed.set_result(head)
+        self.fail(JournalUnusable(path="memory", problem="it was told to break down"))

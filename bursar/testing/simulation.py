@@ -33,6 +33,7 @@ from ..projections.redecide import redecide
 from ..settings import Settings
 from .simloop import SimLoop, run
 from .simulated import Faults, SimulatedProvider, SimulatedSensor
+from .storage import InlineStorage
 
 PREFIX = "sim"
 _MIB = 1 << 20
@@ -134,7 +135,8 @@ async def _history(
 ) -> None:
     """One manager after another: each but the last is killed."""
     for life, kill_s in enumerate((*world.kills_s, None)):
-        store = Journal.open(journal, clock_ns=loop.now_ns)
+        salts = Random(f"{seed}/{life}/salts")
+        store = Journal.open(journal, clock_ns=loop.now_ns, entropy=salts.randbytes, storage=InlineStorage)
         random = Random(f"{seed}/{life}")
         process = loop.spawn(_life(loop, world, random, store, provider, acknowledged))
         if kill_s is None:
@@ -215,7 +217,7 @@ def _judge(journal: Path, provider: SimulatedProvider, acknowledged: list[Event]
         if believed != sorted(provider.held):
             violations.append(f"{believed} are thought to be in memory, {sorted(provider.held)} are")
         violations += [str(divergence) for divergence in redecide(reader).divergences]
-        leaves = b"".join(record.leaf for record in reader.read())
+        leaves = b"".join(reader.leaves())
         return Result(sha256(leaves).hexdigest(), len(history), seen, violations)
     finally:
         reader.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..copying import replace
 from ..events import Body, Event
+from ..host.state import Totals
 from ..requests.line import NS_PER_MS, lacks_room
 from ..state import State, with_model
 from . import events as e
@@ -26,16 +27,17 @@ def mark_passed(state: State, request: int | None) -> State:
     return replace(state, requests={**state.requests, **marked}) if marked else state
 
 
-def _move(state: State, name: str, event: Event, **changes: object) -> State:
-    """Take the machine's edge for this event, and change what else the event changes."""
-    model = state.models.get(name, Model(name=name))
+def _move(state: State, name: str, event: Event, totals: Totals | None = None, **changes: object) -> State:
+    """Take the machine's edge for this event, and change what else the event changes of the model."""
+    model = state.models.get(name) or Model(name=name)
     into = after(name, model.state, event.body.name)
-    return with_model(state, replace(model, state=into, since=event.at, **changes))  # type: ignore[arg-type]  # names are checked by `replace` itself
+    moved = replace(model, state=into, since=event.at, **changes)  # type: ignore[arg-type]  # names are checked by `replace` itself
+    return with_model(state, moved, totals=totals or state.totals)
 
 
 def _described(state: State, body: e.ModelDescribed, _event: Event) -> State:
     name = body.description.model
-    model = state.models.get(name, Model(name=name))
+    model = state.models.get(name) or Model(name=name)
     return with_model(state, replace(model, description=body.description))
 
 
@@ -61,7 +63,7 @@ def _loaded(state: State, body: e.ModelLoaded, event: Event) -> State:
     model = state.models[body.model]
     load_ms = body.load_ms if model.load_ms is None else (model.load_ms * 3 + body.load_ms) // 4
     totals = replace(state.totals, loads=state.totals.loads + 1, load_ms=state.totals.load_ms + body.load_ms)
-    return _settle(replace(state, totals=totals), body.model, body.residency, event, load_ms=load_ms)
+    return _settle(state, body.model, body.residency, event, totals=totals, load_ms=load_ms)
 
 
 def _found(state: State, body: e.ModelFound, event: Event) -> State:
@@ -70,12 +72,20 @@ def _found(state: State, body: e.ModelFound, event: Event) -> State:
     return _settle(state, body.model, body.residency, event, identity=identity)
 
 
-def _settle(state: State, name: str, residency: Residency, event: Event, **changes: object) -> State:
+def _settle(
+    state: State,
+    name: str,
+    residency: Residency,
+    event: Event,
+    totals: Totals | None = None,
+    **changes: object,
+) -> State:
     """It is in memory now, and takes what the provider measured."""
     moved = _move(
         state,
         name,
         event,
+        totals,
         slots=max(1, residency.slots),
         last_used_at=event.at,
         intent=None,
@@ -91,12 +101,10 @@ def _settle(state: State, name: str, residency: Residency, event: Event, **chang
 
 def _load_failed(state: State, body: e.ModelLoadFailed, event: Event) -> State:
     totals = replace(state.totals, load_failures=state.totals.load_failures + 1)
-    return _failed(
-        replace(state, totals=totals), body.model, event, failure=body.cause_text, memory={}, provenance=""
-    )
+    return _failed(state, body.model, event, totals=totals, failure=body.cause_text, memory={}, provenance="")
 
 
-def _failed(state: State, name: str, event: Event, **changes: object) -> State:
+def _failed(state: State, name: str, event: Event, totals: Totals | None = None, **changes: object) -> State:
     """What was asked for did not happen; the pause before it is asked again doubles every time."""
     failures = state.models[name].failures + 1
     pause_ms = state.host.settings.limits.load_cooldown_ms << min(failures - 1, 6)
@@ -104,6 +112,7 @@ def _failed(state: State, name: str, event: Event, **changes: object) -> State:
         state,
         name,
         event,
+        totals,
         intent=None,
         motive=None,
         plan=None,
@@ -128,25 +137,26 @@ def _drain_cancelled(state: State, body: e.ModelDrainCancelled, event: Event) ->
 def _unload_started(state: State, body: e.ModelUnloadStarted, event: Event) -> State:
     evicted = body.motive in ("evicted", "pressure")
     totals = replace(state.totals, evictions=state.totals.evictions + evicted)
-    return _move(replace(state, totals=totals), body.model, event, intent=event.position)
+    return _move(state, body.model, event, totals, intent=event.position)
 
 
 def _unloaded(state: State, body: e.ModelUnloaded, event: Event) -> State:
     freed = freeing.gone(state, body.model, state.models[body.model].memory)
     totals = replace(state.totals, unloads=state.totals.unloads + 1)
-    return _gone(replace(freed, totals=totals), body.model, event)
+    return _gone(freed, body.model, event, totals)
 
 
 def _written_off(state: State, body: e.ModelWrittenOff, event: Event) -> State:
     return _gone(freeing.gone(state, body.model, {}), body.model, event)
 
 
-def _gone(state: State, name: str, event: Event) -> State:
+def _gone(state: State, name: str, event: Event, totals: Totals | None = None) -> State:
     """It takes nothing any more."""
     return _move(
         state,
         name,
         event,
+        totals,
         memory={},
         provenance="",
         intent=None,
@@ -166,7 +176,7 @@ def _unload_failed(state: State, body: e.ModelUnloadFailed, event: Event) -> Sta
 
 def _lost(state: State, body: e.ModelLost, event: Event) -> State:
     totals = replace(state.totals, lost=state.totals.lost + 1)
-    return _move(replace(state, totals=totals), body.model, event)
+    return _move(state, body.model, event, totals)
 
 
 def _outcome_unknown(state: State, _body: e.EffectOutcomeUnknown, _event: Event) -> State:

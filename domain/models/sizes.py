@@ -25,7 +25,7 @@ def measured(state: State, name: str, memory: Amounts, provenance: str) -> State
     most = dict(state.measured.get(model.identity, {}))
     for device, size in memory.items():
         most[device] = max(size, most.get(device, 0))
-    counted = with_model(state, replace(model, memory=most, provenance=f"measured ({provenance})"))
+    counted = replace(model, memory=most, provenance=f"measured ({provenance})")
     if not model.identity:
-        return counted
-    return replace(counted, measured={**state.measured, model.identity: most})
+        return with_model(state, counted)
+    return with_model(state, counted, measured={**state.measured, model.identity: most})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ..copying import replace
 from ..events import Body, Event
 from ..models.demand import requested
+from ..models.state import Model
 from ..state import State, with_model
 from . import events as e
 from .line import NS_PER_MS, passed
@@ -22,15 +23,23 @@ def _arrived(state: State, body: e.RequestArrived, event: Event) -> State:
         arrived_at=event.at,
         deadline_at=deadline_at,
     )
-    state = replace(state, requests={**state.requests, event.position: request})
+    requests = {**state.requests, event.position: request}
     model = state.models.get(body.model)
     if model is None:
-        return state
-    repeated = model.demand.count > 0 and all(
-        other.demand.last_ms < model.demand.last_ms for other in state.models.values() if other is not model
-    )
-    demand = requested(model.demand, event.at // NS_PER_MS, repeated=repeated)
-    return with_model(state, replace(model, demand=demand))
+        return replace(state, requests=requests)
+    demand = requested(model.demand, event.at // NS_PER_MS, repeated=_is_repeated(state, model))
+    return with_model(state, replace(model, demand=demand), requests=requests)
+
+
+def _is_repeated(state: State, model: Model) -> bool:
+    """Whether no other model was asked for since this one was."""
+    last_ms = model.demand.last_ms
+    if not model.demand.count:
+        return False
+    for other in state.models.values():
+        if other.demand.last_ms >= last_ms and other is not model:
+            return False
+    return True
 
 
 def _granted(state: State, body: e.LeaseGranted, event: Event) -> State:
@@ -43,37 +52,37 @@ def _granted(state: State, body: e.LeaseGranted, event: Event) -> State:
     granted = replace(state.requests[body.request], granted_at=event.at)
     model = state.models[body.model]
     return with_model(
-        replace(state, requests={**state.requests, **marked, body.request: granted}),
+        state,
         replace(model, leases=(*model.leases, body.request)),
+        requests={**state.requests, **marked, body.request: granted},
     )
 
 
-def _ended(state: State, body: e.OfRequest, event: Event, outcome: str) -> State:
+def _ended(state: State, body: e.OfRequest, event: Event, outcome: str, **tokens: int) -> State:
     """It is closed and counted, and its lease with it; nothing changes when it was closed already."""
     request = state.requests.get(body.request)
     if request is None:
         return state
-    state = _counted(state, outcome)
-    rest = {position: other for position, other in state.requests.items() if position != body.request}
-    state = replace(state, requests=rest)
+    totals = replace(state.totals, **{outcome: getattr(state.totals, outcome) + 1}, **tokens)
+    requests = state.requests.copy()
+    del requests[body.request]
     model = state.models.get(request.model)
     if model is None or body.request not in model.leases:
-        return state
+        return replace(state, totals=totals, requests=requests)
     leases = tuple(position for position in model.leases if position != body.request)
-    return with_model(state, replace(model, leases=leases, last_used_at=event.at))
-
-
-def _counted(state: State, name: str) -> State:
-    return replace(state, totals=replace(state.totals, **{name: getattr(state.totals, name) + 1}))
+    freed = replace(model, leases=leases, last_used_at=event.at)
+    return with_model(state, freed, totals=totals, requests=requests)
 
 
 def _finished(state: State, body: e.RequestFinished, event: Event) -> State:
-    totals = replace(
-        state.totals,
-        prompt_tokens=state.totals.prompt_tokens + (body.prompt_tokens or 0),
-        completion_tokens=state.totals.completion_tokens + (body.completion_tokens or 0),
-    )
-    return _ended(replace(state, totals=totals), body, event, body.outcome)
+    """Tokens count also when the lease was over before."""
+    tokens = {
+        "prompt_tokens": state.totals.prompt_tokens + (body.prompt_tokens or 0),
+        "completion_tokens": state.totals.completion_tokens + (body.completion_tokens or 0),
+    }
+    if body.request not in state.requests:
+        return replace(state, totals=replace(state.totals, **tokens))
+    return _ended(state, body, event, body.outcome, **tokens)
 
 
 def _cancelled(state: State, body: e.RequestCancelled, event: Event) -> State:
