@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m benchmarks [NAME …] [--data PATH] [--quick]`; without names, all of them."""
+"""Run benchmarks: `python -m benchmarks [NAME …] [--data PATH] [--quick] [--json]`; without names, all."""
 
 import argparse
 from collections.abc import Callable
@@ -12,12 +12,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--data", type=Path, default=DATA, help="eviction: the folder with the traces")
-    parser.add_argument("--quick", action="store_true", help="eviction: two of the four streams, in seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="eviction: two of the four streams; journal: small"
+    )
+    parser.add_argument("--json", action="store_true", help="journal alone: its figures as JSON")
     options = parser.parse_args()
     names = [_ALSO_CALLED.get(name, name) for name in options.names or BENCHMARKS]
     for name in names:
         if name not in BENCHMARKS:
             parser.error(f"no benchmark {name!r}: there are {', '.join(BENCHMARKS)}")
+    if options.json:
+        if names != ["journal"]:
+            parser.error("--json is for the journal alone")
+        _journal(options)
+        return
     missing = False
     for name in dict.fromkeys(names):
         heading, run = BENCHMARKS[name]
@@ -38,10 +46,10 @@ def _eviction(options: argparse.Namespace) -> None:
     bench_eviction.main(["--data", str(options.data), *(["--quick"] if options.quick else [])])
 
 
-def _journal(_options: argparse.Namespace) -> None:
-    from . import bench_journal
+def _journal(options: argparse.Namespace) -> None:
+    from .journal.main import main as measure
 
-    bench_journal.main()
+    measure(quick=options.quick, as_json=options.json)
 
 
 def _kernel(_options: argparse.Namespace) -> None:
@@ -59,7 +67,7 @@ def _start(_options: argparse.Namespace) -> None:
 #: By name: what is measured, and what runs it.
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], None]]] = {
     "eviction": ("load time against the least possible", _eviction),
-    "journal": ("appending against a bare loop of inserts", _journal),
+    "journal": ("the journal beside a bare loop of inserts and beside eventsourcing", _journal),
     "kernel": ("decisions, and replay of a journal", _kernel),
     "start": ("`bursar status` against a bare interpreter", _start),
 }
