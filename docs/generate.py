@@ -16,6 +16,7 @@ from transitions.extensions import GraphMachine
 from bursar.adapters.cli.group import build
 from bursar.commands import MANAGING
 from bursar.domain import errors
+from bursar.domain.erasure import events as erasure_events
 from bursar.domain.errors import BursarError
 from bursar.domain.events import Body
 from bursar.domain.host import events as host_events
@@ -47,7 +48,13 @@ def events_page() -> str:
         "one fact, and carries its `reason`: the rule, every comparison, candidates, exclusions and margin.",
         "*Durable* events are on the disk before they are acknowledged; the others follow within 250 ms.",
     ]
-    for title, module in (("Manager", host_events), ("Models", model_events), ("Requests", request_events)):
+    rooms = (
+        ("Manager", host_events),
+        ("Models", model_events),
+        ("Requests", request_events),
+        ("Erasure", erasure_events),
+    )
+    for title, module in rooms:
         lines += ["", f"## {title}"]
         for body in module.EVENTS:
             lines += ["", f"### {body.name}", "", *_event(body)]

@@ -2,19 +2,20 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
 import pytest
 
-from bursar.domain.errors import JournalUnusable
+from bursar.domain.errors import JournalUnusable, JournalWriteFailed
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.merkle import leaf_hash
+from bursar.eventstore.merkle import data_hash, leaf_hash
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.records import Record
+from bursar.eventstore.sealing import Command, Row
 from bursar.eventstore.verify import check
 
-from .helpers import append_soon, draft, fill, line, start
+from .helpers import append_soon, draft, line, start
 
 #: Appends until killed, eight clients at a time, and prints every position that was acknowledged.
 WRITER = """
@@ -39,12 +40,15 @@ async def main():
 asyncio.run(main())
 """
 
-#: Appends until the disk refuses, prints what was acknowledged, then that the journal refuses as well.
+#: Appends until the disk refuses, prints what was acknowledged and why no more, makes room, appends again.
 FULL_DISK = """
 import asyncio, resource, signal, sys
-from bursar.domain.errors import JournalUnusable
+from bursar.domain.errors import JournalWriteFailed
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.records import Draft
+
+def draft(head):
+    return Draft("fact", "T", 1, "host", 1, None, head + 1, "bursar", "x" * 1000)
 
 async def main():
     journal = Journal.open(sys.argv[1])
@@ -53,35 +57,53 @@ async def main():
     acknowledged = 0
     try:
         while True:
-            head = journal.head
-            draft = Draft("fact", "T", 1, "host", 1, None, 1, "bursar", "x" * 1000)
-            acknowledged = await journal.append([draft], expected=head, durable=False)
-    except JournalUnusable:
+            acknowledged = await journal.append([draft(acknowledged)], expected=acknowledged, durable=False)
+    except JournalWriteFailed as error:
         print(acknowledged)
-    try:
-        journal.append_now([draft], expected=journal.head)
-    except JournalUnusable as error:
         print(error)
+    assert journal.head == acknowledged
+    try:
+        journal.append_now([draft(journal.head)], expected=journal.head)
+    except JournalWriteFailed:
+        print("still full")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(await journal.append([draft(journal.head)], expected=journal.head, durable=True))
     journal.close()
 
 asyncio.run(main())
 """
 
 
-def test_a_durable_batch_commits_under_full_with_all_that_waits(tmp_path: Path) -> None:
+def test_a_durable_batch_is_on_the_disk_with_all_before_it_when_it_is_acknowledged(tmp_path: Path) -> None:
     async def main() -> None:
         with Journal.open(tmp_path / "journal.db") as journal:
             await append_soon(journal)
-            assert (journal.synchronous, journal.hardened) == ("NORMAL", 0)
+            assert journal.hardened == 0
             append_soon(journal)
             await append_soon(journal, durable=True)
-            assert (journal.synchronous, journal.hardened) == ("FULL", 3)
+            assert journal.hardened == 3
             await append_soon(journal)
-            assert (journal.synchronous, journal.hardened) == ("NORMAL", 3)
+            assert journal.hardened == 3
             journal.append_now([draft(5)], expected=4)
-            assert (journal.synchronous, journal.hardened) == ("FULL", 5)
+            assert journal.hardened == 5
 
     asyncio.run(main())
+
+
+def test_nobody_is_acknowledged_before_a_durable_batch_ahead_of_him(tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    async def client(journal: Journal, *, durable: bool) -> None:
+        for _ in range(40):
+            position = await append_soon(journal, durable=durable)
+            heard.append(position)
+
+    async def main() -> None:
+        with Journal.open(tmp_path / "journal.db") as journal:
+            await asyncio.gather(*(client(journal, durable=number == 0) for number in range(5)))
+
+    asyncio.run(main())
+    assert heard == list(range(1, 201))
 
 
 def test_what_was_committed_under_normal_is_hardened_soon_after(tmp_path: Path) -> None:
@@ -132,20 +154,21 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         assert journal.head >= acknowledged
 
 
-def test_a_full_disk_spoils_the_journal_and_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_a_full_disk_fails_those_who_wait_and_spoils_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with start(FULL_DISK, path) as writer:
         acknowledged = int(line(writer))
-        assert "close it and open it again" in line(writer)
+        assert "is as it was before" in line(writer)
+        assert line(writer) == "still full"
+        assert int(line(writer)) == acknowledged + 1
     assert writer.returncode == 0
     assert acknowledged > 0
     with Journal.open(path) as journal:
-        assert journal.head >= acknowledged
-        journal.append_now([draft(journal.head + 1)], expected=journal.head)
+        assert journal.head == acknowledged + 1
     assert check(path).ok
 
 
-def test_after_an_error_everybody_is_refused_until_it_is_opened_again(tmp_path: Path) -> None:
+def test_a_journal_that_somebody_else_wrote_to_is_spent(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
 
     async def main() -> None:
@@ -155,7 +178,7 @@ def test_after_an_error_everybody_is_refused_until_it_is_opened_again(tmp_path: 
         behind_its_back(path, 2)
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(outcome, JournalUnusable)
-        with pytest.raises(JournalUnusable, match=r"position is not the next one.*open it again"):
+        with pytest.raises(JournalUnusable, match=r"UNIQUE constraint.*open it again"):
             append_soon(journal)
         with pytest.raises(JournalUnusable):
             journal.append_now([draft(5)], expected=journal.head)
@@ -168,7 +191,54 @@ def test_after_an_error_everybody_is_refused_until_it_is_opened_again(tmp_path: 
     assert check(path).ok
 
 
-def test_appending_now_and_closing_say_so_when_they_fail(tmp_path: Path) -> None:
+def test_a_commit_that_raised_and_happened_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+
+    async def main() -> None:
+        with Journal.open(path) as journal:
+            await append_soon(journal)
+            committer = journal._committer  # pyright: ignore[reportPrivateUsage]  # the disk fails there
+            real = committer.commit
+
+            def commit(rows: Sequence[Row], leaves: Sequence[bytes], commands: Sequence[Command]) -> None:
+                real(rows, leaves, commands)
+                raise apsw.IOError("after the fact")
+
+            monkeypatch.setattr(committer, "commit", commit)  # a new one is made when it looked
+            assert await append_soon(journal) == 2
+            assert await append_soon(journal) == 3
+
+    asyncio.run(main())
+    assert check(path).ok
+
+
+def test_a_commit_that_raised_and_did_not_happen_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+
+    async def main() -> None:
+        with Journal.open(path) as journal:
+            await append_soon(journal)
+
+            def commit(*_: object) -> None:
+                raise apsw.IOError("before the fact")
+
+            committer = journal._committer  # pyright: ignore[reportPrivateUsage]  # the disk fails there
+            monkeypatch.setattr(committer, "commit", commit)
+            waiting = [append_soon(journal), append_soon(journal, durable=True)]
+            for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+                assert isinstance(outcome, JournalWriteFailed)
+            assert journal.head == 1
+            assert await append_soon(journal) == 2
+
+    asyncio.run(main())
+    assert check(path).ok
+
+
+def test_appending_now_says_so_when_it_fails(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal.open(path)
     journal.append_now([draft(1)], expected=0)
@@ -176,14 +246,10 @@ def test_appending_now_and_closing_say_so_when_they_fail(tmp_path: Path) -> None
     with pytest.raises(JournalUnusable, match="open it again"):
         journal.append_now([draft(2)], expected=1)
     journal.close()
-    journal = Journal.open(path)
-    behind_its_back(path, 3)
-    with pytest.raises(JournalUnusable, match="its size is not that of the journal"):
-        journal.close()
     Journal.open(path).close()
 
 
-def test_an_error_while_looking_up_a_subject_spoils_the_journal(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_read_back_is_spent(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal.open(path)
     journal.append_now([draft(1)], expected=0)
@@ -233,6 +299,8 @@ def test_one_journal_may_serve_one_loop_after_another(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.db") as journal:
         asyncio.run(append())
         asyncio.run(harden())
+        journal.append_now([draft(3)], expected=2)
+        asyncio.run(append())
 
 
 def test_a_long_log_starts_over(tmp_path: Path) -> None:
@@ -244,12 +312,10 @@ def test_a_long_log_starts_over(tmp_path: Path) -> None:
 
 def behind_its_back(path: Path, position: int) -> None:
     """Insert a row that keeps every rule, as no program of ours would."""
-    other = path.with_name("other.db")
-    fill(other, position)
-    with Reader(other) as reader:
-        record = next(iter(reader.read(after=position - 1)))
-    written = record._replace(subject=f"elsewhere/{position}", subject_version=1, at=10**6)
+    header = (position, "fact", "T", 1, f"elsewhere/{position}", 10**6, None, position, "somebody")
+    leaf = leaf_hash(*header, data_hash(bytes(16), "{}"))
     connection = apsw.Connection(str(path))
-    insert = f"INSERT INTO event VALUES ({','.join('?' * len(Record._fields))})"
-    connection.execute(insert, written._replace(leaf=leaf_hash(*written[:-1])))
+    columns = "position, kind, type, version, subject, at, cause, correlation, actor, data, salt, leaf"
+    insert = f"INSERT INTO event ({columns}) VALUES ({','.join('?' * 12)})"
+    connection.execute(insert, (*header, "{}", bytes(16), leaf))
     connection.close()

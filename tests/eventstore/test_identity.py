@@ -28,7 +28,7 @@ def of_another_application(path: Path, *, log: bool = False) -> None:
 def of_a_newer_format(path: Path) -> None:
     fill(path, 3)
     connection = apsw.Connection(str(path))
-    connection.pragma("user_version", 2)
+    connection.pragma("user_version", 3)
     connection.close()
     path.with_name(path.name + ".owner").unlink()
 
@@ -47,7 +47,7 @@ MAKERS: list[tuple[str, Callable[[Path], object]]] = [
     ("another application", of_another_application),
     ("another application", lambda path: of_another_application(path, log=True)),
     ("another application", empty_database),
-    ("format 2 and this bursar knows format 1; update bursar", of_a_newer_format),
+    ("format 3 and this bursar knows format 2; update bursar", of_a_newer_format),
     ("not a regular file", lambda path: path.mkdir()),
     ("not a regular file", os.mkfifo),
     ("Too many levels of symbolic links", lambda path: path.symlink_to(path)),

@@ -28,12 +28,12 @@ def files(journal: Path) -> list[Path]:
     return sorted(journal.with_name("journal.db.views").iterdir())
 
 
-def test_the_newest_is_found_and_one_older_is_kept(store: SnapshotStore, journal: Path) -> None:
+def test_the_newest_is_found_and_two_older_are_kept(store: SnapshotStore, journal: Path) -> None:
     assert store.load("state", 1, "code") is None
-    for position in (3, 9, 12):
+    for position in (2, 3, 9, 12):
         store.save("state", 1, "code", position, b"body %d" % position)
     assert store.load("state", 1, "code") == Snapshot(12, b"body 12")
-    assert [file.name for file in files(journal)] == ["state@1.12", "state@1.9"]
+    assert [file.name for file in files(journal)] == ["state@1.12", "state@1.3", "state@1.9"]
     assert stat.S_IMODE(files(journal)[0].stat().st_mode) == 0o600
     assert stat.S_IMODE(files(journal)[0].parent.stat().st_mode) == 0o700
 
@@ -54,6 +54,13 @@ def test_a_name_that_could_be_a_path_is_refused(store: SnapshotStore, name: str)
         store.save(name, 1, "code", 3, b"")
     with pytest.raises(ValueError, match="cannot name a snapshot"):
         store.load(name, 1, "code")
+
+
+def test_the_newest_up_to_a_position_is_found(store: SnapshotStore) -> None:
+    for position in (3, 9, 12):
+        store.save("state", 1, "code", position, b"body %d" % position)
+    found = [store.load("state", 1, "code", until=until) for until in (2, 3, 11, 12, 99)]
+    assert [snapshot and snapshot.position for snapshot in found] == [None, 3, 9, 12, 12]
 
 
 def test_a_snapshot_of_other_code_is_for_those_only_who_do_not_mind(store: SnapshotStore) -> None:
