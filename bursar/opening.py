@@ -28,9 +28,9 @@ from .engine.shutdown import Shutdown
 from .engine.snapshots import Keeper
 from .engine.views import keeping
 from .eventstore.journal import Journal
-from .eventstore.notary import Notary
-from .eventstore.notes import origin
-from .eventstore.signing import find_or_make
+from .eventstore.proof.notary import Notary
+from .eventstore.proof.notes import origin
+from .eventstore.proof.signing import find_or_make
 from .eventstore.snapshots import SnapshotStore
 from .eventstore.subscriptions import Subscription
 from .eventstore.views.index import IndexedReader

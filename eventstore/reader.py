@@ -18,7 +18,7 @@ from .owner import owner_pid
 from .records import COLUMNS, Record
 
 if TYPE_CHECKING:
-    from .archived import Archive
+    from .keeping.archived import Archive
 
 #: What folds read of an event and nothing more, as a plain tuple: a named one costs a third of a fold.
 Row = tuple[int, int, str, int, str | None]
@@ -271,7 +271,7 @@ class Reader:
         if segments == 0:
             return None
         if self._archive is None or self._archive.segments != segments:
-            from .archived import Archive  # imports zstandard
+            from .keeping.archived import Archive  # imports zstandard
 
             self._archive = Archive(self.path, self._connection.execute("SELECT * FROM archive").fetchall())
         return self._archive

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from ..domain.errors import JournalCorrupt
 from ..eventstore.identity import StrPath
-from ..eventstore.notes import VerifierKey
+from ..eventstore.proof.notes import VerifierKey
+from ..eventstore.proof.verify import Report, check
 from ..eventstore.reader import Reader
-from ..eventstore.verify import Report, check
 from .redecide import Redecided, redecide
 from .replay import Progress
 
@@ -35,7 +35,7 @@ def verify(
 ) -> Verification:
     """Check the tree, then decide every fact again. `progress` runs through the journal twice.
 
-    `keys` and `against` are those of `eventstore.verify.check`. A damaged journal is a report; raises
+    `keys` and `against` are those of `eventstore.proof.verify.check`. A damaged journal is a report; raises
     JournalUnusable for a file that is missing or none of ours, NoteInvalid.
     """
     tree = check(path, progress, keys=keys, against=against)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 import click
 
 from ...domain.errors import JournalConflict
-from ...eventstore.archive import Segment, drop
-from ...eventstore.archive import archive as write_segments
+from ...eventstore.keeping.archive import Segment, drop
+from ...eventstore.keeping.archive import archive as write_segments
 from ...eventstore.merkle import SEGMENT
 from ...eventstore.reader import Reader
 from ...projections.figures import columns, count, size

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from ...eventstore.backup import Backup
-from ...eventstore.backup import backup as make
+from ...eventstore.keeping.backup import Backup
+from ...eventstore.keeping.backup import backup as make
 from ...eventstore.reader import Reader
 from ...projections.figures import columns, count, size
 from .options import reading

@@ -6,11 +6,11 @@ import click
 
 from ...domain.errors import JournalConflict, JournalUnusable, NotProvable, SigningKeyUnusable
 from ...eventstore.journal import Journal
-from ...eventstore.notary import Notary
-from ...eventstore.notes import Checkpoint, Note, VerifierKey, origin
-from ...eventstore.proving import last_note
+from ...eventstore.proof.notary import Notary
+from ...eventstore.proof.notes import Checkpoint, Note, VerifierKey, origin
+from ...eventstore.proof.proving import last_note
+from ...eventstore.proof.signing import VARIABLE, SigningKey, find, find_or_make
 from ...eventstore.reader import Reader
-from ...eventstore.signing import VARIABLE, SigningKey, find, find_or_make
 from .options import reading
 from .output import emit
 from .pipes import write

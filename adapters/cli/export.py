@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from ...eventstore.identity import resolve
-from ...eventstore.placing import placed, refuse_own
+from ...eventstore.keeping.placing import placed, refuse_own
 from ...eventstore.reader import Reader
 from ...projections.export import Format, exported
 from ...projections.figures import count

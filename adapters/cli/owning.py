@@ -17,11 +17,11 @@ from ...domain.events import Fact
 from ...domain.kernel import step
 from ...domain.registry import encode
 from ...domain.state import State
+from ...eventstore.intake.submissions import Statement
+from ...eventstore.intake.submitting import Submitter
 from ...eventstore.journal import Journal
 from ...eventstore.reader import Reader
 from ...eventstore.snapshots import SnapshotStore
-from ...eventstore.submissions import Statement
-from ...eventstore.submitting import Submitter
 from ...projections.history import to_draft
 from ...projections.snapshots import restore
 from .quick import DEFAULT, VARIABLE

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from ...eventstore.proving import SCRIPT, Document, prove_extension, script
-from ...eventstore.proving import prove as prove_event
+from ...eventstore.proof.proving import SCRIPT, Document, prove_extension, script
+from ...eventstore.proof.proving import prove as prove_event
 from ...eventstore.reader import Reader
 from .checkpoint import known, sign
 from .options import reading

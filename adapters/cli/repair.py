@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from ...eventstore.repair import Repair
-from ...eventstore.repair import repair as make
+from ...eventstore.keeping.repair import Repair
+from ...eventstore.keeping.repair import repair as make
 from ...projections.figures import columns, count
 from .output import emit, progress
 from .pipes import write

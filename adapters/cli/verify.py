@@ -7,9 +7,9 @@ from typing import TextIO
 
 import click
 
-from ...eventstore.notes import VerifierKey
+from ...eventstore.proof.notes import VerifierKey
+from ...eventstore.proof.verify import Report
 from ...eventstore.reader import Reader
-from ...eventstore.verify import Report
 from ...projections.figures import count
 from ...projections.redecide import Redecided
 from ...projections.verify import Verification

@@ -12,10 +12,10 @@ from typing import Any
 import apsw
 
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import COLUMNS, Draft, Leaf
 from bursar.eventstore.snapshots import SnapshotStore
-from bursar.eventstore.verify import check
 from bursar.projections.replay import state_at
 from bursar.projections.snapshots import code_fingerprint, restore, save
 

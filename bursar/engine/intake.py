@@ -21,13 +21,13 @@ from ..domain.errors import (
 from ..domain.events import Body, Fact
 from ..domain.models.events import FreeRequested, PinChanged, UnloadRequested
 from ..domain.registry import REGISTRY, UnknownEvent, decode
-from ..eventstore.intake import listening
+from ..eventstore.intake.plain import refused
+from ..eventstore.intake.serving import listening
+from ..eventstore.intake.submissions import Positions, Statement, Submission, canonical
 from ..eventstore.journal import Journal
 from ..eventstore.merkle import SEGMENT
-from ..eventstore.plain import refused
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
-from ..eventstore.submissions import Positions, Statement, Submission, canonical
 from ..projections.history import to_event
 from ..providers import Directory
 from .engine import Engine
@@ -59,7 +59,7 @@ _DATA_MAX = 4096
 async def taking_in(
     engine: Engine, store: Journal, reader: Reader, directory: Directory, shutdown: Shutdown
 ) -> AsyncGenerator[None]:
-    """Take steps from what other processes state, for a block; they use `eventstore.submitting.Submitter`.
+    """Take steps from what other processes state, for a block; they use `submitting.Submitter`.
 
     Where there can be no socket beside the journal the manager goes without.
     """

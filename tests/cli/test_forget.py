@@ -10,8 +10,8 @@ import pytest
 from bursar.domain.erasure.events import SubjectForgotten
 from bursar.eventstore.bodies.store import BodyStore, Forgotten
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.verify import check
 from bursar.projections.history import to_event
 from bursar.projections.replay import replay
 

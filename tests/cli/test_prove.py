@@ -9,8 +9,8 @@ from shutil import copy
 import pytest
 
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.notes import Checkpoint, Note, VerifierKey
-from bursar.eventstore.signing import VARIABLE, SigningKey
+from bursar.eventstore.proof.notes import Checkpoint, Note, VerifierKey
+from bursar.eventstore.proof.signing import VARIABLE, SigningKey
 
 from ..eventstore.helpers import draft
 from .calling import bursar, inside

@@ -8,9 +8,9 @@ import pytest
 from bursar.domain.erasure.events import EventRedacted, Redacted
 from bursar.domain.erasure.redaction import REDACTABLE
 from bursar.domain.registry import REGISTRY
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Record
-from bursar.eventstore.verify import check
 from bursar.projections.history import to_event
 from bursar.projections.replay import replay
 

@@ -11,9 +11,9 @@ import pytest
 from bursar.domain.errors import JournalUnusable, JournalWriteFailed
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import data_hash, leaf_hash
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.sealing import Command, Row
-from bursar.eventstore.verify import check
 
 from .helpers import append_soon, draft, line, start
 

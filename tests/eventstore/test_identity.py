@@ -9,8 +9,8 @@ import pytest
 
 from bursar.domain.errors import JournalUnusable
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.verify import check
 
 from .helpers import fill
 

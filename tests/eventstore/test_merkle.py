@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.eventstore.merkle import Frontier, data_hash, interior_hash, leaf_hash
+from bursar.eventstore.proof.stretches import grown
 from bursar.eventstore.records import Record
-from bursar.eventstore.stretches import grown
 
 hashes = st.binary(min_size=32, max_size=32)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -9,12 +9,12 @@ import apsw
 import pytest
 
 from bursar.domain.errors import JournalUnusable
-from bursar.eventstore import notary as notary_module
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import Frontier
-from bursar.eventstore.notary import Notary
-from bursar.eventstore.notes import Checkpoint, Note, origin
-from bursar.eventstore.signing import SigningKey
+from bursar.eventstore.proof import notary as notary_module
+from bursar.eventstore.proof.notary import Notary
+from bursar.eventstore.proof.notes import Checkpoint, Note, origin
+from bursar.eventstore.proof.signing import SigningKey
 from bursar.testing.simloop import SimLoop, run
 from bursar.testing.storage import InlineStorage
 

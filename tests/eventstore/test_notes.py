@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.domain.errors import NoteInvalid
-from bursar.eventstore.notes import Checkpoint, Note, Signature, VerifierKey, origin
-from bursar.eventstore.signing import SigningKey
+from bursar.eventstore.proof.notes import Checkpoint, Note, Signature, VerifierKey, origin
+from bursar.eventstore.proof.signing import SigningKey
 
 # The example of Go's golang.org/x/mod/sumdb/note, and the one of c2sp.org/signed-note.
 GO_KEY = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"

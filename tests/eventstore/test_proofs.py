@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bursar.eventstore.merkle import Frontier, interior_hash
-from bursar.eventstore.proofs import consistency_path, extends, includes, inclusion_path
+from bursar.eventstore.proof.proofs import consistency_path, extends, includes, inclusion_path
 
 ENTRIES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 VECTOR = tuple(sha256(b"\0" + bytes.fromhex(entry)).digest() for entry in ENTRIES)

@@ -15,15 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bursar.domain.errors import JournalCorrupt, NoSuchPosition, NotProvable
-from bursar.eventstore import committing, proving
-from bursar.eventstore.check_proof import checked, ed25519
+from bursar.eventstore import committing
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import Frontier
-from bursar.eventstore.notary import Notary
-from bursar.eventstore.proofs import consistency_path, inclusion_path
-from bursar.eventstore.proving import Document, last_note, prove, prove_extension, script
+from bursar.eventstore.proof import proving
+from bursar.eventstore.proof.check_proof import checked, ed25519
+from bursar.eventstore.proof.notary import Notary
+from bursar.eventstore.proof.proofs import consistency_path, inclusion_path
+from bursar.eventstore.proof.proving import Document, last_note, prove, prove_extension, script
+from bursar.eventstore.proof.signing import SigningKey
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.signing import SigningKey
 
 from .helpers import draft, fill
 

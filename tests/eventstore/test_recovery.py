@@ -7,7 +7,7 @@ import pytest
 
 from bursar.domain.errors import JournalCorrupt
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.verify import check
+from bursar.eventstore.proof.verify import check
 
 from .helpers import draft, fill, marked
 

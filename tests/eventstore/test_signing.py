@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bursar.domain.errors import SigningKeyUnusable
-from bursar.eventstore.signing import VARIABLE, SigningKey, find, find_or_make
+from bursar.eventstore.proof.signing import VARIABLE, SigningKey, find, find_or_make
 
 NAME = "bursar/test"
 

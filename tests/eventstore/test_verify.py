@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bursar.domain.errors import BursarError, JournalCorrupt
-from bursar.eventstore import stretches
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import Frontier, data_hash, leaf_hash
-from bursar.eventstore.problems import Problem
+from bursar.eventstore.proof import stretches
+from bursar.eventstore.proof.problems import Problem
+from bursar.eventstore.proof.verify import Report, check
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Kind, Record
-from bursar.eventstore.verify import Report, check
 
 from .helpers import draft, fill, marked
 

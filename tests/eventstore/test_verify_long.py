@@ -7,17 +7,17 @@ import apsw
 import pytest
 
 from bursar.domain.errors import ArchiveMissing
-from bursar.eventstore import verify as verify_module
-from bursar.eventstore.archive import archive, drop
-from bursar.eventstore.check_proof import checked
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.archive import archive, drop
 from bursar.eventstore.merkle import SEGMENT
-from bursar.eventstore.notary import Notary
-from bursar.eventstore.notes import Checkpoint
-from bursar.eventstore.proving import prove, prove_extension
+from bursar.eventstore.proof import verify as verify_module
+from bursar.eventstore.proof.check_proof import checked
+from bursar.eventstore.proof.notary import Notary
+from bursar.eventstore.proof.notes import Checkpoint
+from bursar.eventstore.proof.proving import prove, prove_extension
+from bursar.eventstore.proof.signing import SigningKey
+from bursar.eventstore.proof.verify import Report, check
 from bursar.eventstore.records import Draft
-from bursar.eventstore.signing import SigningKey
-from bursar.eventstore.verify import Report, check
 
 KEY = SigningKey("bursar/test", bytes(32))
 EVENTS = SEGMENT + 3000

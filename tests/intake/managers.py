@@ -11,7 +11,7 @@ import bursar
 from bursar.domain.events import Event, Fact
 from bursar.domain.models.values import Description, Residency
 from bursar.domain.registry import encode
-from bursar.eventstore.submissions import Statement
+from bursar.eventstore.intake.submissions import Statement
 from bursar.testing.simulated import SimulatedProvider, SimulatedSensor
 
 from .programs import ROOT
@@ -20,8 +20,8 @@ from .programs import ROOT
 TELLER = """
 import json, sys
 from bursar.domain.errors import BursarError
-from bursar.eventstore.submissions import Statement
-from bursar.eventstore.submitting import Submitter
+from bursar.eventstore.intake.submissions import Statement
+from bursar.eventstore.intake.submitting import Submitter
 
 with Submitter(sys.argv[1]) as submitter:
     for line in sys.stdin:

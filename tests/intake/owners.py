@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from bursar.eventstore.intake import Limits, serve_appends
+from bursar.eventstore.intake.serving import Limits, serve_appends
 from bursar.eventstore.journal import Journal
 
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bursar.eventstore.intake.submissions import Statement
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Record
-from bursar.eventstore.submissions import Statement
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 #: has been told so yet.
 OWNER = """
 import asyncio, os, signal, sys
-from bursar.eventstore.intake import serve_appends
+from bursar.eventstore.intake.serving import serve_appends
 from bursar.eventstore.journal import Journal
 
 async def main():
@@ -39,8 +39,8 @@ asyncio.run(main())
 CLIENT = """
 import os, signal, sys
 from bursar.domain.errors import JournalNotOwned, SubmissionUnanswered
-from bursar.eventstore.submissions import Statement, Submission, to_line
-from bursar.eventstore.submitting import Submitter
+from bursar.eventstore.intake.submissions import Statement, Submission, to_line
+from bursar.eventstore.intake.submitting import Submitter
 
 path, name, batches, durable = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "durable"
 dies_at = int(sys.argv[5]) if len(sys.argv) > 5 else batches

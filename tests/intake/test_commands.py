@@ -8,11 +8,11 @@ from typing import Any
 
 from bursar.domain.erasure.events import EventRedacted, SubjectForgotten
 from bursar.eventstore.bodies.store import BodyStore
+from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Record
-from bursar.eventstore.submitting import Submitter
-from bursar.eventstore.verify import check
 from bursar.projections.history import to_event
 
 from ..cli.calling import bursar, inside

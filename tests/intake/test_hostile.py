@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bursar.domain.errors import SubmissionRefused
-from bursar.eventstore.intake import Limits, listening
-from bursar.eventstore.submissions import LINE_MAX, Positions, Submission, from_answer, to_line
-from bursar.eventstore.submitting import Submitter
-from bursar.eventstore.verify import check
+from bursar.eventstore.intake.serving import Limits, listening
+from bursar.eventstore.intake.submissions import LINE_MAX, Positions, Submission, from_answer, to_line
+from bursar.eventstore.intake.submitting import Submitter
+from bursar.eventstore.proof.verify import check
 
 from .owners import owning
 from .programs import all_of, connected, recorded, said

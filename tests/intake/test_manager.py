@@ -25,11 +25,11 @@ from bursar.domain.models.events import FreeRequested, ModelLost, ModelUnloaded,
 from bursar.domain.registry import REGISTRY
 from bursar.engine.engine import Engine
 from bursar.engine.intake import STATABLE, Intake
+from bursar.eventstore.intake.submissions import Positions, Statement, Submission
+from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.submissions import Positions, Statement, Submission
-from bursar.eventstore.submitting import Submitter
-from bursar.eventstore.verify import check
 from bursar.projections.history import events
 from bursar.projections.redecide import redecide
 from bursar.projections.replay import replay

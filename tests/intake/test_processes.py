@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bursar.domain.errors import JournalConflict, JournalNotOwned
+from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.submitting import Submitter
-from bursar.eventstore.verify import check
+from bursar.eventstore.proof.verify import check
 
 from .programs import CLIENT, finish, line, own, recorded, said, start
 

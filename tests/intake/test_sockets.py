@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from bursar.domain.errors import JournalUnusable
-from bursar.eventstore.intake import Limits, listening
+from bursar.eventstore.intake.serving import Limits, listening
+from bursar.eventstore.intake.sockets import bound
+from bursar.eventstore.intake.submissions import Positions, Submission, to_line
+from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.sockets import bound
-from bursar.eventstore.submissions import Positions, Submission, to_line
-from bursar.eventstore.submitting import Submitter
 
 from .owners import owning
 from .programs import all_of, connected, recorded, said
@@ -130,7 +130,7 @@ def test_a_process_that_had_no_files_left_lets_others_in_later(
         made = bound(journal)
         return Exhausted(made.family, made.type, fileno=made.detach())
 
-    monkeypatch.setattr("bursar.eventstore.intake.bound", exhausted)
+    monkeypatch.setattr("bursar.eventstore.intake.serving.bound", exhausted)
     with owning(path), Submitter(path) as submitter:
         assert submitter.submit([said()], actor="ann") == (1, 1)
     assert failures == []

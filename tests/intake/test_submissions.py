@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bursar.domain import errors
 from bursar.domain.errors import BursarError, SubmissionRefused
-from bursar.eventstore.submissions import (
+from bursar.eventstore.intake.submissions import (
     EVENTS_MAX,
     LINE_MAX,
     Positions,

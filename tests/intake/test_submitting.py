@@ -17,8 +17,8 @@ from bursar.domain.errors import (
     JournalUnusable,
     SubmissionUnanswered,
 )
+from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.submitting import Submitter
 
 from .owners import owning
 from .programs import recorded, said

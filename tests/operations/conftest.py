@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bursar.eventstore.archive import Segment, archive, drop
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.archive import Segment, archive, drop
 
 from ..eventstore.helpers import draft
 from .support import redact, sign

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.notes import Checkpoint, origin
+from bursar.eventstore.proof.notes import Checkpoint, origin
+from bursar.eventstore.proof.signing import SigningKey
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Record
-from bursar.eventstore.signing import SigningKey
 
 from ..eventstore.helpers import draft, marked
 

@@ -20,14 +20,14 @@ from bursar.domain.errors import (
     JournalCorrupt,
     JournalUnusable,
 )
-from bursar.eventstore.archive import Segment, archive, drop
-from bursar.eventstore.archived import BLOCK, FRAMES, TABLE_ENTRY, TABLE_FOOT, SegmentFile
 from bursar.eventstore.bodies.frames import Codec
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.archive import Segment, archive, drop
+from bursar.eventstore.keeping.archived import BLOCK, FRAMES, TABLE_ENTRY, TABLE_FOOT, SegmentFile
 from bursar.eventstore.merkle import SEGMENT, Frontier, data_hash, leaf_hash
-from bursar.eventstore.proving import prove
+from bursar.eventstore.proof.proving import prove
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.verify import check
 
 from ..eventstore.helpers import line, start
 from .conftest import LONG
@@ -40,7 +40,7 @@ FILE = "000000.jsonl.zst"
 FULL_DISK = """
 import resource, sys
 from bursar.domain.errors import BursarError
-from bursar.eventstore.archive import archive
+from bursar.eventstore.keeping.archive import archive
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     archive(sys.argv[1])
@@ -297,7 +297,7 @@ def test_a_full_disk_leaves_nothing_behind(whole: Path, tmp_path: Path) -> None:
 
 def test_a_kill_leaves_nothing_under_the_name(whole: Path, tmp_path: Path) -> None:
     path = shutil.copy(whole, tmp_path / "journal.db")
-    with start(KILLED, "bursar.eventstore.archive:archive", path) as archiving:
+    with start(KILLED, "bursar.eventstore.keeping.archive:archive", path) as archiving:
         assert archiving.wait() == -signal.SIGKILL
     assert names(tmp_path / "journal.db.archive") == [f"{FILE}.new"]
 

@@ -9,10 +9,10 @@ import apsw
 import pytest
 
 from bursar.domain.errors import FileNotWritten, JournalConflict, JournalCorrupt, JournalUnusable
-from bursar.eventstore.backup import backup
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.backup import backup
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.verify import check
 
 from ..eventstore.helpers import line, start
 from ..eventstore.test_durability import WRITER
@@ -22,7 +22,7 @@ from .support import KILLED, append, names, records, redact, sign, spoil, writte
 FULL_DISK = """
 import resource, sys
 from bursar.domain.errors import BursarError
-from bursar.eventstore.backup import backup
+from bursar.eventstore.keeping.backup import backup
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     backup(*sys.argv[1:])
@@ -33,7 +33,7 @@ except BursarError as error:
 #: Copies a journal and interrupts itself from the keyboard meanwhile.
 INTERRUPTED = """
 import os, signal, sys
-from bursar.eventstore.backup import backup
+from bursar.eventstore.keeping.backup import backup
 try:
     backup(*sys.argv[1:], progress=lambda *_: os.kill(os.getpid(), signal.SIGINT))
 except KeyboardInterrupt:
@@ -141,7 +141,7 @@ def test_a_kill_leaves_nothing_under_the_name_and_the_next_backup_clears_up(tmp_
     path = written(tmp_path / "journal.db", 10_000)
     (tmp_path / "to").mkdir()
     copy = tmp_path / "to" / "copy.db"
-    with start(KILLED, "bursar.eventstore.backup:backup", path, copy) as copying:
+    with start(KILLED, "bursar.eventstore.keeping.backup:backup", path, copy) as copying:
         assert copying.wait() == -signal.SIGKILL
     assert "copy.db.new" in names(tmp_path / "to") and not copy.exists()
     backup(path, copy)

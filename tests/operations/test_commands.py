@@ -11,8 +11,8 @@ import pytest
 
 from bursar.adapters.cli.group import KEEPING, build
 from bursar.adapters.cli.quick import LOG_MAX, described
-from bursar.eventstore.archive import Segment
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.archive import Segment
 from bursar.eventstore.merkle import SEGMENT
 from bursar.projections.status import status
 

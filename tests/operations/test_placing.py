@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bursar.domain.errors import FileNotWritten
-from bursar.eventstore.placing import placed
+from bursar.eventstore.keeping.placing import placed
 
 
 def test_a_file_gets_its_name_when_it_is_done(tmp_path: Path) -> None:

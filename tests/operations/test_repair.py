@@ -17,10 +17,10 @@ from bursar.domain.errors import (
     NothingToRepair,
 )
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.repair import repair
+from bursar.eventstore.proof.verify import check
 from bursar.eventstore.records import COLUMNS, Leaf, Record
 from bursar.eventstore.recovery import leaf_of
-from bursar.eventstore.repair import repair
-from bursar.eventstore.verify import check
 
 from .support import KEY, append, names, records, redact, sign, spoil, written
 

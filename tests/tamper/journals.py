@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bursar.eventstore.journal import Journal
-from bursar.eventstore.notary import Notary
+from bursar.eventstore.proof.notary import Notary
+from bursar.eventstore.proof.signing import SigningKey
+from bursar.eventstore.proof.verify import Report
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Draft, Record
-from bursar.eventstore.signing import SigningKey
-from bursar.eventstore.verify import Report
 
 KEY = SigningKey("bursar/test", bytes(range(32)))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bursar.domain.errors import BursarError
-from bursar.eventstore.verify import check
+from bursar.eventstore.proof.verify import check
 
 from .journals import KEY, changed, checkpointed, covers, everything
 

@@ -8,11 +8,11 @@ import pytest
 from bursar.domain.errors import NoteInvalid
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import Frontier, data_hash, leaf_hash
-from bursar.eventstore.notes import Checkpoint, Note, VerifierKey, origin
-from bursar.eventstore.proving import last_note
+from bursar.eventstore.proof.notes import Checkpoint, Note, VerifierKey, origin
+from bursar.eventstore.proof.proving import last_note
+from bursar.eventstore.proof.signing import SigningKey
+from bursar.eventstore.proof.verify import Report, check
 from bursar.eventstore.reader import Reader
-from bursar.eventstore.signing import SigningKey
-from bursar.eventstore.verify import Report, check
 
 from .journals import KEY, checkpointed, varied
 

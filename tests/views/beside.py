@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from bursar.eventstore.backup import backup
 from bursar.eventstore.following import Interest, follow
 from bursar.eventstore.journal import Journal
+from bursar.eventstore.keeping.backup import backup
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Draft
 from bursar.eventstore.subscriptions import Subscription

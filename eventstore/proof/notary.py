@@ -8,9 +8,9 @@ no power cut can take away any more is signed.
 import asyncio
 from contextlib import suppress
 
-from ..domain.errors import JournalUnusable
-from .journal import Journal
-from .merkle import SEGMENT, Frontier
+from ...domain.errors import JournalUnusable
+from ..journal import Journal
+from ..merkle import SEGMENT, Frontier
 from .notes import Checkpoint, Note, origin
 from .signing import SigningKey
 

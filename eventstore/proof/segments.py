@@ -6,9 +6,9 @@ from typing import Any
 
 import apsw
 
-from ..domain.errors import BursarError
-from .archived import Archive, folder
-from .merkle import SEGMENT, WIDTH, Frontier
+from ...domain.errors import BursarError
+from ..keeping.archived import Archive, folder
+from ..merkle import SEGMENT, WIDTH, Frontier
 from .problems import Problems
 from .stretches import Authority, Found, restored, signed_root
 

@@ -6,7 +6,7 @@ checkers need hashes only.
 
 from collections.abc import Callable, Sequence
 
-from .merkle import interior_hash
+from ..merkle import interior_hash
 
 #: Gives the hash of the tree over the leaves from an index (0 is the first) up to, not including, another.
 Stretch = Callable[[int, int], bytes]

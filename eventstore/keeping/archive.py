@@ -10,7 +10,14 @@ from typing import Any, BinaryIO, cast
 import apsw
 import zstandard
 
-from ..domain.errors import FileNotWritten, JournalCorrupt, JournalUnusable
+from ...domain.errors import FileNotWritten, JournalCorrupt, JournalUnusable
+from ..connections import READ_ERRORS, connect_reading, translated
+from ..identity import StrPath, resolve
+from ..journal import Journal
+from ..merkle import SEGMENT, Frontier
+from ..proof.verify import check
+from ..records import COLUMNS, Leaf, Record
+from ..recovery import leaf_of
 from .archived import (
     BLOCK,
     BLOCK_BYTES,
@@ -26,14 +33,7 @@ from .archived import (
     folder,
 )
 from .backup import damaged
-from .connections import READ_ERRORS, connect_reading, translated
-from .identity import StrPath, resolve
-from .journal import Journal
-from .merkle import SEGMENT, Frontier
 from .placing import placed
-from .records import COLUMNS, Leaf, Record
-from .recovery import leaf_of
-from .verify import check
 
 #: Half of it is hashes and salts, so level 19 makes a file 2 % smaller and takes 30 times as long.
 _LEVEL = 6

@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..domain.errors import FileNotWritten
-from .files import sync_folder
+from ...domain.errors import FileNotWritten
+from ..files import sync_folder
 
 #: After the name of a journal: itself, what belongs to it, and what SQLite makes beside it.
 _OWN = (

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
-from ..domain.errors import BursarError, JournalConflict, JournalNotOwned, SubmissionUnanswered
-from .identity import StrPath, resolve
-from .owner import owner_pid
+from ...domain.errors import BursarError, JournalConflict, JournalNotOwned, SubmissionUnanswered
+from ..identity import StrPath, resolve
+from ..owner import owner_pid
 from .sockets import connected
 from .submissions import LINE_MAX, Positions, Statement, Submission, from_answer, to_line
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import apsw
 
-from ..domain.errors import BursarError, JournalUnusable, NoteInvalid
-from .connections import READ_ERRORS, connect_reading
-from .files import schema
-from .identity import StrPath, resolve
-from .merkle import Frontier
+from ...domain.errors import BursarError, JournalUnusable, NoteInvalid
+from ..connections import READ_ERRORS, connect_reading
+from ..files import schema
+from ..identity import StrPath, resolve
+from ..merkle import Frontier
 from .notes import Checkpoint, Note, VerifierKey, origin
 from .problems import Problem, Problems
 from .segments import check_segments

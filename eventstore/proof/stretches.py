@@ -13,13 +13,13 @@ from typing import Any
 
 import apsw
 
-from ..domain.errors import NoteInvalid
-from .connections import READ_ERRORS
-from .merkle import Frontier, pack_header
+from ...domain.errors import NoteInvalid
+from ..connections import READ_ERRORS
+from ..merkle import Frontier, pack_header
+from ..records import COLUMNS, KINDS, Leaf, Record
+from ..recovery import leaf_of
 from .notes import Checkpoint, Note, VerifierKey
 from .problems import Problems
-from .records import COLUMNS, KINDS, Leaf, Record
-from .recovery import leaf_of
 
 #: All columns of an event, in the order of `Record` and `Leaf`.
 _Row = tuple[Any, ...]

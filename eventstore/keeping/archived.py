@@ -17,10 +17,10 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is an exception
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from ..domain.errors import ArchiveMissing, JournalCorrupt
-from .bodies.frames import SIZE_MAX, Codec
-from .merkle import SEGMENT
-from .records import Leaf, Record
+from ...domain.errors import ArchiveMissing, JournalCorrupt
+from ..bodies.frames import SIZE_MAX, Codec
+from ..merkle import SEGMENT
+from ..records import Leaf, Record
 
 #: Of the lines of a file.
 FORMAT = "bursar archive 1"

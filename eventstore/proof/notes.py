@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ..domain.errors import NoteInvalid
-from .merkle import WIDTH
+from ...domain.errors import NoteInvalid
+from ..merkle import WIDTH
 
 #: Of signatures and keys: Ed25519.
 ED25519 = b"\x01"

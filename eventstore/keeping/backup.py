@@ -17,15 +17,15 @@ from shutil import copyfile
 
 import apsw
 
-from ..domain.errors import FileNotWritten, JournalConflict, JournalCorrupt
+from ...domain.errors import FileNotWritten, JournalConflict, JournalCorrupt
+from ..connections import READ_ERRORS, connect_reading, translated
+from ..identity import StrPath, require_journal, resolve
+from ..merkle import Frontier
+from ..owner import owner_pid
+from ..proof.problems import Problem
+from ..proof.verify import Report, check
 from .archived import Entry, folder
-from .connections import READ_ERRORS, connect_reading, translated
-from .identity import StrPath, require_journal, resolve
-from .merkle import Frontier
-from .owner import owner_pid
 from .placing import placed, refuse_own
-from .problems import Problem
-from .verify import Report, check
 
 _BUSY_MS = 5000
 #: Of the file of bodies, after the journal's name.

@@ -10,15 +10,15 @@ from contextlib import closing
 from importlib.resources import files
 from typing import Any
 
-from ..domain.errors import JournalCorrupt, NoSuchPosition, NotProvable
-from .archived import Archive
-from .connections import READ_ERRORS, connect_reading, translated
-from .identity import StrPath, resolve
-from .merkle import SEGMENT, WIDTH, Frontier, interior_hash
+from ...domain.errors import JournalCorrupt, NoSuchPosition, NotProvable
+from ..connections import READ_ERRORS, connect_reading, translated
+from ..identity import StrPath, resolve
+from ..keeping.archived import Archive
+from ..merkle import SEGMENT, WIDTH, Frontier, interior_hash
+from ..reader import Reader
+from ..records import Leaf, Record
 from .notes import Checkpoint, Note, VerifierKey
 from .proofs import consistency_path, extends, includes, inclusion_path
-from .reader import Reader
-from .records import Leaf, Record
 
 #: Of the documents.
 FORMAT = "bursar proof 1"

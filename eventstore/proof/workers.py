@@ -19,9 +19,9 @@ from typing import Any
 
 import apsw
 
-from ..domain.errors import BursarError
-from .connections import READ_ERRORS, connect_reading
-from .merkle import Frontier
+from ...domain.errors import BursarError
+from ..connections import READ_ERRORS, connect_reading
+from ..merkle import Frontier
 from .notes import Checkpoint, VerifierKey
 from .problems import Problem, Problems
 from .stretches import Authority, Found, Stretch, restored

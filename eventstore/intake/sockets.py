@@ -8,7 +8,7 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from ..domain.errors import JournalUnusable
+from ...domain.errors import JournalUnusable
 
 SUFFIX = ".sock"
 #: Bytes of a path that a socket takes everywhere: 103 on macOS, 107 on Linux.

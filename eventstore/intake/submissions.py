@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from ..domain import errors
-from ..domain.errors import BursarError, SubmissionRefused
+from ...domain import errors
+from ...domain.errors import BursarError, SubmissionRefused
+from ..records import KINDS, Kind
 from .plain import beginning, is_list, is_object, parsed, refused
-from .records import KINDS, Kind
 
 #: Bytes of a line with its end, either way.
 LINE_MAX = 1 << 20

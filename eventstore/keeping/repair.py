@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from ..domain.errors import FileNotWritten, JournalConflict, JournalCorrupt, NothingToRepair
+from ...domain.errors import FileNotWritten, JournalConflict, JournalCorrupt, NothingToRepair
+from ..connections import READ_ERRORS, connect_reading
+from ..files import schema
+from ..identity import APPLICATION_ID, FORMAT, StrPath, resolve
+from ..merkle import SEGMENT, Frontier
+from ..owner import owner_pid
+from ..proof.notes import origin
+from ..proof.problems import Problems
+from ..proof.stretches import Authority, restored, signed_root
+from ..proof.verify import check
+from ..records import COLUMNS, Leaf, Record
+from ..recovery import leaf_of
 from .archived import Entry
 from .backup import copy_segments, require_free
-from .connections import READ_ERRORS, connect_reading
-from .files import schema
-from .identity import APPLICATION_ID, FORMAT, StrPath, resolve
-from .merkle import SEGMENT, Frontier
-from .notes import origin
-from .owner import owner_pid
 from .placing import placed
-from .problems import Problems
-from .records import COLUMNS, Leaf, Record
-from .recovery import leaf_of
-from .stretches import Authority, restored, signed_root
-from .verify import check
 
 #: What is wrong with a journal whose events are what was written all the same.
 _BESIDE_EVENTS = ("archive", "redaction", "rule")

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.errors import BursarError, SubmissionRefused
-from .journal import Journal
+from ...domain.errors import BursarError, SubmissionRefused
+from ..journal import Journal
+from ..records import Draft
 from .plain import refused
-from .records import Draft
 from .sockets import bound, remove
 from .submissions import (
     LINE_MAX,

@@ -15,9 +15,9 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..domain.errors import NoteInvalid, SigningKeyUnusable
-from .files import sync_folder
-from .identity import StrPath, resolve
+from ...domain.errors import NoteInvalid, SigningKeyUnusable
+from ..files import sync_folder
+from ..identity import StrPath, resolve
 from .notes import ED25519, Note, Signature, VerifierKey
 
 #: Names the file of the key, or is the key.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reprlib import Repr
 from typing import Any, TypeGuard
 
-from ..domain.errors import SubmissionRefused
+from ...domain.errors import SubmissionRefused
 
 _DEPTH_MAX = 64
 #: Of values and keys, about; the owner reads them on its event loop.

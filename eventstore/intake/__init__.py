@@ -1,0 +1,1 @@
+"""How other processes hand events to the owner of a journal."""

@@ -1,0 +1,1 @@
+"""Copies of a journal and parts of it: backups, archives, repairs."""

@@ -1,0 +1,1 @@
+"""Is it what was written? Roots, signed notes, proofs, and the check of all of it."""
