@@ -21,7 +21,7 @@ from .owner import Owner, Ownership
 from .reader import Reader
 from .records import Draft
 from .recovery import Recovered, recover
-from .sealing import Sealed, Sealer
+from .sealing import Queue, Sealer
 from .storage import DiskStorage, Storage
 from .syncing import Syncing
 from .waiting import Waiting
@@ -112,7 +112,7 @@ class Journal:
         self._commands = Commands(storage.connection)
         self._syncing = Syncing(storage, found.head, self._acknowledge, self._spoil)
         self._checkpointing = Checkpointing(storage, self._flush, self._spoil)
-        self._queue = Sealed()
+        self._queue = Queue()
         self._waiting = Waiting()
         self._flushing = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -170,8 +170,8 @@ class Journal:
         future: asyncio.Future[int] = loop.create_future()
         self._waiting.append((future, position, durable))
         queue = self._queue
-        if len(queue.rows) >= _MAX_ROWS or queue.characters >= _MAX_CHARACTERS:
-            if self._checkpointing.held and len(queue.rows) >= _MOST_ROWS:
+        if len(queue.drafts) >= _MAX_ROWS or queue.characters >= _MAX_CHARACTERS:
+            if self._checkpointing.held and len(queue.drafts) >= _MOST_ROWS:
                 self._checkpointing.wait()
             self._flush()
         elif again:
@@ -252,7 +252,7 @@ class Journal:
     def abandon(self) -> None:
         """Let go as a kill would: what waits is not committed and never answered, the log stays as it is."""
         if not self._closed:
-            self._queue = Sealed()
+            self._queue = Queue()
             self._committer.rollback()
             self._let_go(finished=False)
 
@@ -275,7 +275,7 @@ class Journal:
             raise HeadMoved(path=self.path, head=sealer.head, expected=expected)
         if not batch:
             raise ValueError("a batch has at least one event")
-        position = sealer.seal(batch, queue)
+        position = sealer.admit(batch, queue)
         if durable:
             queue.durable = True
         if command is not None:
@@ -289,18 +289,19 @@ class Journal:
     def _flush(self) -> BursarError | None:
         """Commit what waits, unless commits are held; return what became of it when it failed."""
         queue = self._queue
-        if not queue.rows or self._checkpointing.held:
+        if not queue.drafts or self._checkpointing.held:
             return None
+        rows, leaves = self._sealer.seal(queue.drafts)
         try:
-            self._committer.commit(queue.rows, queue.leaves, queue.commands)
+            self._committer.commit(rows, leaves, queue.commands)
         except (apsw.Error, OSError, MemoryError) as error:
-            failure = self._look(error)
+            failure = self._look(error, leaves[-1])
             if failure is not None:
                 return failure
         except BaseException as interruption:
             self._spoil(interruption)
             raise
-        self._committed = position = queue.rows[-1][0]
+        self._committed = position = rows[-1][0]
         if queue.commands:
             self._commands.committed()
         durable = queue.durable
@@ -316,20 +317,20 @@ class Journal:
     def _acknowledge(self) -> None:
         self._waiting.answer(self._committed, self._syncing.position)
 
-    def _look(self, error: BaseException) -> BursarError | None:
+    def _look(self, error: BaseException, last: bytes) -> BursarError | None:
         """After an error while committing: None when it was committed, else what to tell those who wait."""
         self._committer.rollback()
         try:
             found = None if is_sync_error(error) else recover(self._storage.connection, self.path)
         except (BursarError, apsw.Error):
             found = None
-        if found is not None and (found.head, found.leaf) == (self._sealer.head, self._queue.leaves[-1]):
+        if found is not None and (found.head, found.leaf) == (self._sealer.head, last):
             self._adopt(found)
             return None
         if found is None or found.head != self._committed:
             return self._spoil(error)
         self._adopt(found)
-        self._queue = Sealed()
+        self._queue = Queue()
         self._commands.forgotten()
         failure = JournalWriteFailed(path=self.path, problem=f"{type(error).__name__}: {error}")
         self._waiting.refuse(failure, after=self._committed)
@@ -381,7 +382,7 @@ class Journal:
             self._unusable = f"writing failed ({error}); close it and open it again to see what it holds"
             self._committer.rollback()
             self._owner.distrust()
-            self._queue = Sealed()
+            self._queue = Queue()
         failure = JournalUnusable(path=self.path, problem=self._unusable)
         self._waiting.refuse(failure)
         return failure

@@ -10,7 +10,7 @@ from typing import Self
 from ..domain.errors import BursarError, CommandConflict, HeadMoved, JournalUnusable
 from .merkle import Frontier
 from .records import Draft, Record
-from .sealing import Sealed, Sealer, fingerprint
+from .sealing import Queue, Sealer, fingerprint
 
 _PATH = "memory"
 
@@ -30,7 +30,7 @@ class MemoryStore:
         self.journal_id = entropy(16)
         self._kept = _Kept()
         self._sealer = Sealer(0, 0, entropy)
-        self._sealed = Sealed()
+        self._queue = Queue()
         self._frontier = Frontier()
         self._commands: dict[str, tuple[bytes, int, int]] = {}
         self._waiting: list[tuple[asyncio.Future[int], int]] = []
@@ -127,7 +127,7 @@ class MemoryStore:
 
     def abandon(self) -> None:
         """Let go as a kill would."""
-        self._waiting, self._sealed = [], Sealed()
+        self._waiting, self._queue = [], Queue()
         self._let_go()
 
     def fail(self, failure: BursarError) -> None:
@@ -149,7 +149,7 @@ class MemoryStore:
             raise HeadMoved(path=_PATH, head=self.head, expected=expected)
         if not batch:
             raise ValueError("a batch has at least one event")
-        position = self._sealer.seal(batch, self._sealed)
+        position = self._sealer.admit(batch, self._queue)
         if command is not None:
             self._commands[command] = fingerprint(batch), position - len(batch) + 1, position
         return position
@@ -161,13 +161,14 @@ class MemoryStore:
         return last
 
     def _flush(self) -> None:
-        waiting, sealed = self._waiting, self._sealed
-        self._waiting, self._sealed = [], Sealed()
+        waiting, queue = self._waiting, self._queue
+        self._waiting, self._queue = [], Queue()
         self._failure = self._failure or self._breaking
-        if self._failure is None and sealed.rows:
-            self._kept.records += [Record._make(row[:10]) for row in sealed.rows]
-            self._kept.leaves += sealed.leaves
-            self._frontier.extend(sealed.leaves)
+        if self._failure is None and queue.drafts:
+            rows, leaves = self._sealer.seal(queue.drafts)
+            self._kept.records += [Record._make(row[:10]) for row in rows]
+            self._kept.leaves += leaves
+            self._frontier.extend(leaves)
         for future, position in waiting:
             if future.done():
                 continue
@@ -175,7 +176,7 @@ class MemoryStore:
                 future.set_result(position)
             else:
                 future.set_exception(self._failure)
-        if self._failure is None and sealed.rows:
+        if self._failure is None and queue.drafts:
             for listener in tuple(self._listeners):
                 listener(self.committed)
 

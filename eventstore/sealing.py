@@ -1,7 +1,6 @@
 """Drafts become rows: each gets its position, its salt and its leaf."""
 
 import json
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,6 +10,8 @@ from .records import KINDS, Draft
 
 #: Salts drawn at a time: the kernel is asked once for all of them.
 _DRAWN = 256
+#: The largest number that SQLite and the leaf have room for.
+_LARGEST = 2**63 - 1
 
 #: position, kind, type, version, subject, at, cause, correlation, actor, data, salt, leaf.
 Row = tuple[int, str, str, int, str, int, int | None, int, str, str, bytes, bytes]
@@ -21,11 +22,10 @@ Command = tuple[str, bytes, int, int]
 
 
 @dataclass(slots=True)
-class Sealed:
+class Queue:
     """What has its places and waits to be written."""
 
-    rows: list[Row] = field(default_factory=list[Row])
-    leaves: list[bytes] = field(default_factory=list[bytes])
+    drafts: list[Draft] = field(default_factory=list[Draft])
     commands: list[Command] = field(default_factory=list[Command])
     #: Of the events' data.
     characters: int = 0
@@ -34,71 +34,82 @@ class Sealed:
 
     def clear(self) -> None:
         """Make room for the next."""
-        self.rows.clear()
-        self.leaves.clear()
+        self.drafts.clear()
         self.commands.clear()
         self.characters, self.durable = 0, False
 
 
 class Sealer:
-    """Knows where the journal will stand when all that has been sealed is committed."""
+    """Knows where the journal will stand when all that has been admitted is committed."""
 
     def __init__(self, head: int, at: int, entropy: Callable[[int], bytes]) -> None:
         #: Last position given out.
         self.head = head
         #: Time of the event there; 0 when there is none.
         self.at = at
+        self._sealed = head
         self._entropy = entropy
         self._salts: list[bytes] = []
 
-    def seal(self, batch: Sequence[Draft], sealed: Sealed) -> int:
-        """Give every draft its place after the head and add it to what is sealed; return the new head.
+    def admit(self, batch: Sequence[Draft], queue: Queue) -> int:
+        """Give every draft its place after the head and queue it; return the new head.
 
-        All of them get a place, or none and ValueError says why: what the journal's own rules would refuse is
-        refused here, where it fails its caller and nobody else. Every append waits for this, so it repeats
-        what `merkle.leaf_hash` does, which saves a fifth.
+        All of them get a place, or none and ValueError says why: what the journal's own rules or its encoding
+        would refuse is refused here, where it fails its caller and nobody else.
         """
-        rows, leaves, salts = sealed.rows, sealed.leaves, self._salts
-        position, now, characters, before = self.head, self.at, sealed.characters, len(rows)
-        try:
-            for draft in batch:
-                kind, type_, version, subject, at, cause, correlation, actor, data = draft
-                position += 1
-                if (
-                    kind not in KINDS
-                    or at < now
-                    or not 0 < correlation <= position
-                    or (cause is not None and not 0 < cause < position)
-                ):
-                    raise ValueError(_refusal(draft, position, now))
-                now = at
-                if not salts:
-                    self._draw()
-                salt = salts.pop()
-                leaf = sha256(
-                    pack_header(
-                        b"\0", position, version, at, cause is not None, cause or 0, correlation,
-                        len(kind), len(type_), len(subject), len(actor),
-                    )
-                    + f"{kind}{type_}{subject}{actor}".encode()
-                    + sha256(salt + data.encode()).digest()
-                ).digest()  # fmt: skip
-                rows.append(
-                    (position, kind, type_, version, subject, at, cause, correlation, actor, data, salt, leaf)
-                )
-                leaves.append(leaf)
-                characters += len(data)
-        except BaseException as error:
-            del rows[before:], leaves[before:]
-            if isinstance(error, struct.error):
-                raise ValueError(f"position {position}: {error}") from error
-            raise
-        self.head, self.at, sealed.characters = position, now, characters
+        position, now, characters = self.head, self.at, 0
+        for draft in batch:
+            kind, type_, version, subject, at, cause, correlation, actor, data = draft
+            position += 1
+            if (
+                kind not in KINDS
+                or not now <= at <= _LARGEST
+                or not 0 < correlation <= position
+                or (cause is not None and not 0 < cause < position)
+                or not -_LARGEST <= version <= _LARGEST
+                or not (type_.isascii() and subject.isascii() and actor.isascii() and data.isascii())
+            ):
+                _examine(draft, position, now)
+            now = at
+            characters += len(data)
+        queue.drafts += batch
+        queue.characters += characters
+        self.head, self.at = position, now
         return position
 
-    def _draw(self) -> None:
-        drawn = self._entropy(SALT * _DRAWN)
-        self._salts += [drawn[at : at + SALT] for at in range(0, len(drawn), SALT)]
+    def seal(self, drafts: Sequence[Draft]) -> tuple[list[Row], list[bytes]]:
+        """The rows of the drafts that were admitted next, and their leaves.
+
+        Every commit waits for this, so it repeats what `merkle.leaf_hash` does, which saves a fifth.
+        """
+        rows, leaves = list[Row](), list[bytes]()
+        position = self._sealed
+        for draft, salt in zip(drafts, self._drawn(len(drafts)), strict=True):
+            kind, type_, version, subject, at, cause, correlation, actor, data = draft
+            position += 1
+            leaf = sha256(
+                pack_header(
+                    b"\0", position, version, at, cause is not None, cause or 0, correlation,
+                    len(kind), len(type_), len(subject), len(actor),
+                )
+                + f"{kind}{type_}{subject}{actor}".encode()
+                + sha256(salt + data.encode()).digest()
+            ).digest()  # fmt: skip
+            rows.append(
+                (position, kind, type_, version, subject, at, cause, correlation, actor, data, salt, leaf)
+            )
+            leaves.append(leaf)
+        self._sealed = position
+        return rows, leaves
+
+    def _drawn(self, count: int) -> list[bytes]:
+        """As many salts."""
+        salts = self._salts
+        while len(salts) < count:
+            drawn = self._entropy(SALT * _DRAWN)
+            salts += [drawn[at : at + SALT] for at in range(0, len(drawn), SALT)]
+        self._salts = salts[count:]
+        return salts[:count]
 
 
 def fingerprint(batch: Sequence[Draft]) -> bytes:
@@ -107,13 +118,20 @@ def fingerprint(batch: Sequence[Draft]) -> bytes:
     return sha256(json.dumps(said).encode()).digest()
 
 
-def _refusal(draft: Draft, position: int, before: int) -> str:
+def _examine(draft: Draft, position: int, before: int) -> None:
+    """Raise ValueError, unless nothing is wrong but that the texts are not plain ASCII."""
+    problem = None
     if draft.kind not in KINDS:
-        return f"{draft.kind!r} is neither fact nor decision"
-    if draft.at < before:
-        return f"{draft.type} at {draft.at} comes after an event at {before}"
-    if not 0 < draft.correlation <= position:
-        return (
-            f"{draft.type} at position {position} cannot belong to the flow of position {draft.correlation}"
-        )
-    return f"{draft.type} at position {position} cannot be caused by position {draft.cause}"
+        problem = f"{draft.kind!r} is neither fact nor decision"
+    elif draft.at < before:
+        problem = f"{draft.type} at {draft.at} comes after an event at {before}"
+    elif draft.at > _LARGEST or not -_LARGEST <= draft.version <= _LARGEST:
+        problem = f"{draft.type} version {draft.version} at {draft.at} has a number too large to be written"
+    elif not 0 < draft.correlation <= position:
+        problem = f"it cannot belong to the flow of position {draft.correlation}"
+    elif draft.cause is not None and not 0 < draft.cause < position:
+        problem = f"it cannot be caused by position {draft.cause}"
+    if problem is not None:
+        raise ValueError(f"{draft.type} at position {position}: {problem}")
+    for text in (draft.type, draft.subject, draft.actor, draft.data):
+        text.encode()

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import apsw
 
-from bursar.domain.events import Body, Event
+from bursar.domain.events import Body
+from bursar.domain.registry import encode
 from bursar.eventstore.files import schema
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.records import Draft
-from bursar.projections.history import to_draft
 
 from . import workload
 from .figures import Figure, Rounds, alternate, beside
@@ -138,13 +138,14 @@ def _row(position: int) -> tuple[str | int | bytes | None, ...]:
 
 
 def _draft(position: int, body: Body) -> Draft:
-    return to_draft(Event(position, monotonic_ns(), None, position, "bursar", body))
+    subject, data = body.subject(position), encode(body)
+    return Draft(body.kind, body.name, body.version, subject, monotonic_ns(), None, position, "bursar", data)
 
 
 def journaled(clients: int, events: int, loop: Loop, bodies: Callable[[], Bodies]) -> float:
     """Events per second of clients that each append an event and wait until it is committed.
 
-    For every append a client takes a body from a supply of its own, puts it into an event, encodes it to JSON
+    For every append a client takes a body from a supply of its own, encodes it to JSON
     and makes a draft of it; then come salts, hashes, the commit and the acknowledgement.
     """
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal.db") as journal:

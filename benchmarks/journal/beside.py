@@ -14,11 +14,10 @@ from pathlib import Path
 from time import perf_counter, time_ns
 from uuid import UUID
 
-from bursar.domain.events import Event
+from bursar.domain.registry import encode
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.records import Draft
-from bursar.projections.history import to_draft
 
 from .figures import Figure, Rounds, alternate, beside
 from .loops import run
@@ -103,7 +102,8 @@ async def _save_all(journal: Journal, said: Sequence[Fields], size: int, durable
 def _draft(position: int, said: Fields, tally: Tally) -> Draft:
     body = Measured(**said)
     tally.add(body.used_bytes, body.prompt_tokens, body.note)
-    return to_draft(Event(position, time_ns(), None, position, "bench", body))
+    subject, data = body.subject(position), encode(body)
+    return Draft(body.kind, body.name, body.version, subject, time_ns(), None, position, "bench", data)
 
 
 def theirs(name: str, events: int, *, size: int, normal: bool) -> float:

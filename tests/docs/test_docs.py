@@ -1,6 +1,7 @@
 """What the documents say is what the code does."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import bursar
+from bursar.eventstore.reader import Reader
 from bursar.testing.gguf import write_model
+
+from ..projections.world import World
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
@@ -47,6 +51,45 @@ def test_the_readme_example_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "llama:small" in done.stdout
+
+
+def test_the_commands_of_the_journal_page_do_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    (bursar .*?)(?:  +.*)?$", page, flags=re.MULTILINE)
+    assert len(commands) >= 8
+    (tmp_path / "copies").mkdir()
+    World.started(tmp_path / "journal.db").close()
+    environment = {**os.environ, "BURSAR_JOURNAL": "journal.db"}
+    for command in commands:
+        if command.startswith("bursar repair"):
+            damage(tmp_path / "journal.db")
+        program = command.replace("bursar", f"{sys.executable} -m bursar", 1)
+        shell = ["/bin/sh", "-c", program]
+        done = subprocess.run(
+            shell, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    checked = subprocess.run(
+        [sys.executable, "check_proof.py"],
+        cwd=tmp_path / "proof",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    with Reader(tmp_path / "mended.db") as reader:
+        assert reader.head() > 0
+
+
+def damage(path: Path) -> None:
+    """Change a byte of the last event's data."""
+    with Reader(path) as reader:
+        last = reader.get(reader.head())
+    assert last is not None and last.data is not None
+    content = bytearray(path.read_bytes())
+    at = content.rindex(last.data.encode())
+    content[at + 2] ^= 1
+    path.write_bytes(content)
 
 
 def test_the_readme_names_every_command(tmp_path: Path) -> None:
