@@ -106,10 +106,11 @@ class Sealer:
         """As many salts."""
         salts = self._salts
         while len(salts) < count:
-            drawn = self._entropy(SALT * _DRAWN)
-            salts += [drawn[at : at + SALT] for at in range(0, len(drawn), SALT)]
-        self._salts = salts[count:]
-        return salts[:count]
+            random = self._entropy(SALT * _DRAWN)
+            salts += [random[at : at + SALT] for at in range(0, len(random), SALT)]
+        drawn = salts[-count:]
+        del salts[-count:]
+        return drawn
 
 
 def fingerprint(batch: Sequence[Draft]) -> bytes:
