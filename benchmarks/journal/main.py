@@ -10,7 +10,7 @@ from . import appending, pacing, reading
 from .figures import Figure, Others, Report, table, to_json
 from .loops import loops
 
-_NO_PEER = "eventsourcing is not installed, so nothing is measured beside it: pip install -e '.[bench]'"
+_NO_PEER = "eventsourcing is not installed, so nothing is measured beside it: pip install -e '.[dev]'"
 
 
 class Sizes(NamedTuple):
