@@ -43,7 +43,7 @@ def checked(proof: "dict[str, Any]", key: "str | None" = None) -> "list[str]":
     text, signatures = proof["note"].rsplit("\n\n", 1)
     text += "\n"
     origin, size_text, root_text = text.splitlines()[:3]
-    size, root = int(size_text), base64.b64decode(root_text, validate=True)
+    size, root = int(size_text), decoded(root_text)
     path = [bytes.fromhex(node) for node in proof["path"]]
     if "event" in proof:
         lines = about_event(proof["event"], size, root, path)
@@ -145,14 +145,22 @@ def continued(old: int, old_root: bytes, size: int, path: "list[bytes]") -> "tup
 def signed(key: str, text: str, signatures: str) -> bool:
     """Whether one of the lines below the note is the key's signature of its text."""
     name, key_id, encoded = key.split("+", 2)
-    public = base64.b64decode(encoded, validate=True)
+    public = decoded(encoded)
     require(sha256(name.encode() + b"\n" + public)[:4].hex() == key_id, "the key is not NAME+HASH+KEY")
     for line in signatures.splitlines():
-        _dash, signer, blob_text = line.split(" ")
-        blob = base64.b64decode(blob_text, validate=True)
+        dash, signer, blob_text = line.split(" ")
+        require(dash == "\u2014", "the lines below the note are no signatures")
+        blob = decoded(blob_text)
         if signer == name and blob[:4].hex() == key_id:
             return ed25519(public[1:], text.encode(), blob[4:])
     return False
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of a text in base64; only of the one text that they have, without unused bits set."""
+    found = base64.b64decode(text, validate=True)
+    require(base64.b64encode(found).decode() == text, "the note is not in base64 as it is written")
+    return found
 
 
 # Ed25519, RFC 8032 §5.1: points with -x² + y² = 1 + D·x²·y² over the integers modulo P, kept as (X, Y, Z)

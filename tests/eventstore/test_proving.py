@@ -110,6 +110,16 @@ def test_nothing_of_a_proof_can_be_changed(journal: Path, data: st.DataObject) -
     assert not proved(proof)
 
 
+def test_no_letter_of_a_note_can_be_another(journal: Path) -> None:
+    proof = prove(journal, 3)
+    note = proof["note"]
+    for place in range(len(note)):
+        proof["note"] = note[:place] + _other(note[place]) + note[place + 1 :]
+        assert not proved(proof), f"{place}: {note[place]!r}"
+    proof["note"] = note
+    assert proved(proof)
+
+
 def changes(value: Any) -> st.SearchStrategy[Any]:
     """Something else of the same kind."""
     if isinstance(value, int):
