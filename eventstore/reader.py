@@ -45,6 +45,12 @@ SELECT {COLUMNS} FROM event INDEXED BY event_subject
     AND (:correlation IS NULL OR correlation = :correlation)
   ORDER BY position LIMIT :page
 """
+_ROWS_OF_SUBJECT = """
+SELECT position, at, type, version, data FROM event INDEXED BY event_subject
+  WHERE subject = :subject AND position > :after AND position <= :until
+    AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+  ORDER BY position LIMIT :page
+"""
 _LEAVES = """
 SELECT position, leaf FROM event
   WHERE position > :after AND position <= :until ORDER BY position LIMIT :page
@@ -115,11 +121,17 @@ class Reader:
         return map(Record._make, chain.from_iterable(self._pages(sql, after, until, wanted, limit)))
 
     def rows(
-        self, after: int = 0, until: int | None = None, *, types: Iterable[str] | None = None
+        self,
+        after: int = 0,
+        until: int | None = None,
+        *,
+        types: Iterable[str] | None = None,
+        subject: str | None = None,
     ) -> Iterator[Row]:
         """The same events as `read`, as plain tuples of position, time, type, version and data."""
-        wanted = {"types": None if types is None else sorted(types)}
-        return chain.from_iterable(self._pages(_ROWS, after, until, wanted, None))
+        wanted = {"types": None if types is None else sorted(types), "subject": subject}
+        sql = _ROWS if subject is None else _ROWS_OF_SUBJECT
+        return chain.from_iterable(self._pages(sql, after, until, wanted, None))
 
     def get(self, position: int) -> Record | None:
         """The event at a position; None when there is none."""
@@ -295,5 +307,6 @@ _SHAPES = {
     _EVENTS: _archived_records,
     _EVENTS_OF_SUBJECT: _archived_records,
     _ROWS: _archived_rows,
+    _ROWS_OF_SUBJECT: _archived_rows,
     _LEAVES: _archived_leaves,
 }

@@ -66,14 +66,23 @@ class ReadModel(Generic[M]):
         #: The names of the types, for whoever reads the events himself.
         self.types: tuple[str, ...] = tuple(self._steps)
 
-    def fold(self, model: M, reader: Reader, after: int = 0, until: int | None = None) -> None:
-        """Fold what stands behind a position, up to and including another.
+    def fold(
+        self,
+        model: M,
+        reader: Reader,
+        after: int = 0,
+        until: int | None = None,
+        *,
+        subject: str | None = None,
+    ) -> None:
+        """Fold what stands behind a position, up to and including another; of one subject, or of all.
 
         Raises JournalCorrupt for an event of its types that cannot be read, and whatever folding raises.
         """
         steps = self._steps
-        types = None if self._folds_most(reader, after, until) else self.types
-        for position, at, name, version, data in reader.rows(after, until, types=types):
+        most = subject is not None or self._folds_most(reader, after, until)
+        types = None if most else self.types
+        for position, at, name, version, data in reader.rows(after, until, types=types, subject=subject):
             if data is None or name not in steps:
                 continue
             current, read, fold, cut = steps[name]

@@ -155,11 +155,9 @@ def _rebuilds(rounds: int, log: int) -> list[Figure]:
 
 def rebuilt(reader: Reader, subject: int) -> Tally:
     """A subject from its events: of each the fields that it is folded from, validated."""
-    tally, read = Tally(), TALLIES.read
-    for record in reader.read(subject=f"bench/model-{subject}"):
-        assert record.data is not None
-        said = read(record.type, record.version, record.data)
-        tally.add(said["used_bytes"], said["prompt_tokens"], said["note"])
+    found: dict[str, Tally] = {}
+    TALLIES.fold(found, reader, subject=f"bench/model-{subject}")
+    (tally,) = found.values()
     return tally
 
 

@@ -96,6 +96,9 @@ def test_reading_gives_the_events_that_all_conditions_hold_for(
     ][:limit]
     found = reader.read(after, until, types=types, subject=subject, correlation=correlation, limit=limit)
     assert [record.position for record in found] == expected
+    if correlation is None:
+        rows = [row[0] for row in reader.rows(after, until, types=types, subject=subject)]
+        assert rows[:limit] == expected
 
 
 def test_one_event_or_the_last_of_a_subject_can_be_asked_for(reader: Reader) -> None:
