@@ -1,7 +1,6 @@
 """`bursar export`."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +12,7 @@ from ...eventstore.keeping.placing import placed, refuse_own
 from ...eventstore.reader import Reader
 from ...projections.export import Format, exported
 from ...projections.figures import count
-from .options import MOMENT, journal_option, position_of, time_of
+from .options import MOMENT, journal_option, position_before, position_of
 from .output import progress
 
 _PROGRESS_EVERY = 4096
@@ -52,7 +51,7 @@ def export(
     However long the journal, memory stays small. An event whose data was redacted says so in its place.
     """
     with Reader(journal) as reader:
-        first, last = _before(reader, since), position_of(reader, until)
+        first, last = position_before(reader, since), position_of(reader, until)
         records = reader.read(after=first, until=last, types=types or None, subject=subject)
         lines = exported(records, reader.path, reader.journal_id, format_)
         if output is None:
@@ -76,12 +75,3 @@ def _write(lines: Iterator[str], file: BinaryIO, progress: Callable[[int], objec
         if written % _PROGRESS_EVERY == 0:
             progress(written)
     return written
-
-
-def _before(reader: Reader, since: str | None) -> int:
-    """The position behind which `since` begins: what stands there, or happened just then, is included."""
-    if since is None:
-        return 0
-    if since.isdecimal():
-        return max(0, int(since) - 1)
-    return reader.position_at(time_of(since, time.time_ns()) - 1)

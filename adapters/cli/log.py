@@ -14,7 +14,7 @@ from ...eventstore.records import Record
 from ...eventstore.views.index import IndexedReader
 from ...projections.figures import ago, moment
 from ...projections.log import line
-from .options import HEAD, MOMENT, position_of, reading, time_of
+from .options import MOMENT, position_before, position_of, reading
 from .output import emit, on_terminal, styled
 from .pipes import write
 
@@ -54,7 +54,7 @@ def log(
     interest = Interest(types or None, subject, correlation)
     with IndexedReader(journal) as reader:
         last = reader.head() if until is None else position_of(reader, until)
-        first = after if after is not None else _before(reader, since)
+        first = after if after is not None else position_before(reader, since)
         if limit is not None and after is None and interest == Interest():
             first = max(first, last - limit)
         records = reader.read(first, last, **interest._asdict())
@@ -64,17 +64,6 @@ def log(
             records = chain(records, follow_on(journal, last, interest))
         for record in records:
             _show(reader, record, as_json)
-
-
-def _before(reader: Reader, since: str | None) -> int:
-    """The position behind which `since` begins: what stands there, or happened just then, is included."""
-    if since is None:
-        return 0
-    if since.isdecimal():
-        return max(0, int(since) - 1)
-    if since in HEAD:
-        return max(0, reader.head() - 1)
-    return reader.position_at(time_of(since, time.time_ns()) - 1)
 
 
 def _show(reader: Reader, record: Record, as_json: bool) -> None:

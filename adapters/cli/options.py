@@ -59,6 +59,17 @@ def position_of(reader: Reader, moment: str) -> int:
     return reader.position_at(time_of(moment, time.time_ns()))
 
 
+def position_before(reader: Reader, since: str | None) -> int:
+    """The position behind which `since` begins: what stands there, or happened just then, is included."""
+    if since is None:
+        return 0
+    if since.isdecimal():
+        return max(0, int(since) - 1)
+    if since in HEAD:
+        return max(0, reader.head() - 1)
+    return reader.position_at(time_of(since, time.time_ns()) - 1)
+
+
 def time_of(moment: str, now: int) -> int:
     """UTC nanoseconds of a time, or of how long ago. Raises `click.BadParameter`."""
     ago = _AGO.fullmatch(moment)
