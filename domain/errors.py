@@ -28,6 +28,7 @@
     ├── FileNotWritten               FILE_NOT_WRITTEN
     ├── JournalUnusable              JOURNAL_UNUSABLE
     ├── JournalWriteFailed           JOURNAL_WRITE_FAILED
+    ├── LogNotEmptied                LOG_NOT_EMPTIED
     ├── NoteInvalid                  NOTE_INVALID
     ├── NotProvable                  NOT_PROVABLE
     ├── SigningKeyUnusable           SIGNING_KEY_UNUSABLE
@@ -235,6 +236,16 @@ class JournalUnusable(BursarError):
 
     code = "JOURNAL_UNUSABLE"
     message = "{path} cannot be used as a journal: {problem}"
+
+
+class LogNotEmptied(BursarError):
+    """What was to be taken out of a journal is out of it, and still in its log."""
+
+    code = "LOG_NOT_EMPTIED"
+    message = (
+        "it is out of {path}, but a reader in the middle of the log keeps that, and what is in it; "
+        "do the same again when the reader has gone"
+    )
 
 
 class JournalWriteFailed(BursarError):

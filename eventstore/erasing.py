@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from ..domain.errors import JournalWriteFailed
+from ..domain.errors import JournalWriteFailed, LogNotEmptied
 from .connections import Guard, connect_erasing, is_sync_error
 from .merkle import SEGMENT, data_hash
 
@@ -20,8 +20,8 @@ _MOVES = frozenset({(apsw.SQLITE_INSERT, "archive"), (apsw.SQLITE_DELETE, "event
 def erase(path: str, position: int, by: int) -> None:
     """Leave of an event's data and salt their hash. A second time changes nothing.
 
-    Raises JournalWriteFailed, apsw.Error when the disk refuses to sync, ValueError when there is no such
-    event, or no EventRedacted after it at `by`.
+    Raises JournalWriteFailed, LogNotEmptied, apsw.Error when the disk refuses to sync, ValueError when there
+    is no such event, or no EventRedacted after it at `by`.
     """
     with _erasing(path, _REDACTS) as connection:
         row = connection.execute("SELECT salt, data FROM event WHERE position = ?", (position,)).fetchone()
@@ -55,11 +55,19 @@ def _absence(connection: apsw.Connection, position: int) -> str:
     return f"position {position} has been moved to {file}, and nothing can be taken out of that"
 
 
+def _empty_log(connection: apsw.Connection, path: str) -> None:
+    """Wait for readers in the middle of the log as long as the connection's timeout, and cut it off."""
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError as error:
+        raise LogNotEmptied(path=path) from error
+
+
 @contextmanager
 def _erasing(path: str, allowed: "frozenset[tuple[int, str]]") -> Generator[apsw.Connection]:
     """One transaction, and the log cut off behind it.
 
-    Raises JournalWriteFailed, apsw.Error when the disk refuses to sync.
+    Raises JournalWriteFailed, LogNotEmptied, apsw.Error when the disk refuses to sync.
     """
     guard = Guard(allowed)
     connection = connect_erasing(path, guard)
@@ -68,8 +76,7 @@ def _erasing(path: str, allowed: "frozenset[tuple[int, str]]") -> Generator[apsw
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        # Waits for readers in the middle of the log, as long as the connection's timeout.
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        _empty_log(connection, path)
     except apsw.Error as error:
         if is_sync_error(error):
             raise

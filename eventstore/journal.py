@@ -225,7 +225,7 @@ class Journal:
         """Take data and salt out of an event, for ever; `by` is the position of the event that says why.
 
         The hash of the two stays, and with it the leaf and every proof. A second time changes nothing.
-        Raises ValueError when either is not there, JournalWriteFailed, JournalUnusable.
+        Raises ValueError when either is not there, LogNotEmptied, JournalWriteFailed, JournalUnusable.
         """
         self._settle()
         self._write(lambda: erase(self.path, position, by))

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bursar.domain.errors import JournalUnusable, JournalWriteFailed
+from bursar.domain.errors import JournalUnusable, JournalWriteFailed, LogNotEmptied
 from bursar.eventstore.journal import Journal
 from bursar.eventstore.merkle import data_hash, leaf_hash
 from bursar.eventstore.proof.verify import check
@@ -235,6 +235,25 @@ def test_a_commit_that_raised_and_did_not_happen_takes_nothing_with_it(
             assert await append_soon(journal) == 2
 
     asyncio.run(main())
+    assert check(path).ok
+
+
+def test_a_redaction_whose_log_is_being_read_says_so_and_is_finished_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bursar.eventstore.connections._BUSY_MS", 1)
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        why = draft(2, type_="EventRedacted", data='{"event":1}')
+        journal.append_now([draft(1, data='{"who":"canary"}'), why], expected=0)
+        connection = apsw.Connection(str(path))
+        connection.execute("BEGIN; SELECT count(*) FROM event").fetchall()
+        with pytest.raises(LogNotEmptied, match="a reader in the middle of the log"):
+            journal.redact(1, by=2)
+        connection.close()
+        journal.redact(1, by=2)
+        assert b"canary" not in path.read_bytes() + path.with_name("journal.db-wal").read_bytes()
+        journal.append_now([draft(3)], expected=2)
     assert check(path).ok
 
 
