@@ -37,6 +37,8 @@ from .models.events import (
 from .models.idle import unload_idle
 from .models.lapse import revoke_expired
 from .models.schedule import schedule
+from .providers import evolve as providers_evolve
+from .providers.events import ProviderObserved
 from .requests import evolve as requests_evolve
 from .requests import rules as requests
 from .requests.events import RequestArrived, RequestCancelled, RequestFinished
@@ -46,6 +48,7 @@ from .state import State
 EVOLVE: dict[type[Body], Callable[..., State]] = {
     **host_evolve.EVOLVE,
     **models_evolve.EVOLVE,
+    **providers_evolve.EVOLVE,
     **requests_evolve.EVOLVE,
     **erasure_evolve.EVOLVE,
 }
@@ -159,6 +162,7 @@ RULES: dict[type[Body], Callable[..., None]] = {
     StateDigested: _only_schedule,
     MetricsSampled: _only_schedule,
     TimerFired: _on_timer,
+    ProviderObserved: _only_schedule,
     ModelDescribed: _only_schedule,
     ModelLoaded: _then_schedule(models.on_loaded),
     ModelLoadFailed: _then_schedule(models.on_load_failed),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from .models.values import Description, Reading, Residency
+from .providers.values import Capabilities, Probe
 
 
 class Clock(Protocol):
@@ -13,15 +14,6 @@ class Clock(Protocol):
     def now(self) -> int:
         """UTC nanoseconds, never decreasing while the process lives, suspension included."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a provider can do; policies degrade explicitly where it cannot."""
-
-    load: bool
-    unload: bool
-    measure_memory: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +36,33 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncation:
+    """A prompt that the provider cut before answering, in tokens."""
+
+    #: What was left of it.
+    prompt_tokens: int
+    #: What it had, as far as we can tell.
+    expected_tokens: int
+    context_tokens: int
+    #: How we know: `halved` (Ollama's context shift), `far_below_estimate`, `reported`.
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of an answer. The last one has `done`, the finish reason and the token counts."""
 
     text: str = ""
     done: bool = False
     finish_reason: str | None = None
+    #: None when the provider did not say; never a guess.
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    #: Those of the prompt that were not computed again.
+    cached_tokens: int | None = None
+    #: Milliseconds that the provider spent on having the model in memory first.
+    load_ms: int | None = None
+    truncation: Truncation | None = None
 
 
 #: Called with (model, cause) when a model vanished without being unloaded.
@@ -61,15 +72,23 @@ LostListener = Callable[[str, str], None]
 class Provider(Protocol):
     """Runs models. `model` is the provider's own name for it, without our prefix.
 
-    Every method raises errors of `domain.errors` only: `InvalidModelId` for a name it does not know,
-    `ModelLoadFailed`, `ModelUnloadFailed`, `ModelVanished`, `ContextTooLarge`, `ProviderUnavailable`.
+    Every method raises errors of `domain.errors` only, and of those this closed set: `InvalidModelId` for a
+    name it does not know, `ProviderBusy`, `ContextTooLarge`, `OutOfMemory`, `ModelLoadFailed`,
+    `ModelUnloadFailed`, `ModelVanished`, `ProviderCancelled`, `ProviderTimeout`, `ProviderAuthFailed`,
+    `Unsupported`, `ProviderUnavailable`.
     """
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What it can do, as of the last probe."""
+        ...
 
     async def start(self, lost: LostListener) -> None:
         """Make ready; from now on `lost` hears of models that vanish."""
+        ...
+
+    async def probe(self) -> Probe:
+        """Ask how it is; never raises for a provider that is not well, and never loads anything."""
         ...
 
     async def catalogue(self) -> tuple[str, ...]:
@@ -98,6 +117,30 @@ class Provider(Protocol):
 
     def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Continue a conversation. Closing the generator stops the generation."""
+        ...
+
+    async def tokenize(self, model: str, text: str) -> tuple[int, ...]:
+        """The tokens of a text in the model's own vocabulary."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+        """A vector for each text."""
+        ...
+
+    async def sleep(self, model: str) -> Residency:
+        """Have the model give its memory back but stay quick to wake; return what it still takes."""
+        ...
+
+    async def wake(self, model: str) -> Residency:
+        """Have a sleeping model serve again, and return once it does."""
+        ...
+
+    async def save_kv(self, model: str, name: str, *, slot: int = 0) -> int:
+        """Write the keys and values of a slot to a file of the provider's; return their tokens' number."""
+        ...
+
+    async def restore_kv(self, model: str, name: str, *, slot: int = 0) -> int:
+        """Read them back; whether they are used only `Chunk.cached_tokens` of the next answer tells."""
         ...
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from .erasure.events import EVENTS as ERASURE
 from .events import Body
 from .host.events import EVENTS as HOST
 from .models.events import EVENTS as MODELS
+from .providers.events import EVENTS as PROVIDERS
 from .requests.events import EVENTS as REQUESTS
 from .upcasting import UPCASTERS, Key, Upcaster, UpcastFailed, check, upcast
 
@@ -26,7 +27,7 @@ def register(types: tuple[type[Body], ...]) -> Mapping[Key, type[Body]]:
 
 
 #: (name, version) to class. The class is picked by its tag and then validates; never by trying them all.
-REGISTRY: Mapping[Key, type[Body]] = register((*HOST, *MODELS, *REQUESTS, *ERASURE))
+REGISTRY: Mapping[Key, type[Body]] = register((*HOST, *PROVIDERS, *MODELS, *REQUESTS, *ERASURE))
 
 
 class UnknownEvent(Exception):

@@ -6,6 +6,7 @@ from .copying import replace
 from .host.state import Host, Totals
 from .models.machine import RESIDENT
 from .models.state import Freeing, Model, Plan
+from .providers.state import Provider
 from .requests.state import Request
 
 #: Bumped whenever a field changes its meaning; an older snapshot is discarded then.
@@ -29,6 +30,8 @@ class State:
     freeing: Freeing | None = None
     #: Bytes measured by device, by `Description` identity (`ledger.identity`).
     measured: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    #: Those that were ever observed, by name.
+    providers: dict[str, Provider] = field(default_factory=dict[str, Provider])
     totals: Totals = Totals()
 
     def resident(self) -> list[Model]:

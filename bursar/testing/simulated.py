@@ -9,9 +9,11 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from ..adapters.providers.base import ProviderBase
 from ..domain.errors import InvalidModelId, ModelLoadFailed, ModelUnloadFailed, ModelVanished
 from ..domain.models.values import RAM, Description, DeviceReading, Reading, Residency
-from ..domain.ports import Capabilities, ChatRequest, Chunk, LostListener
+from ..domain.ports import ChatRequest, Chunk
+from ..domain.providers.values import Capabilities, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Faults:
     takes_more: int = 0
 
 
-class SimulatedProvider:
+class SimulatedProvider(ProviderBase):
     """Implements `domain.ports.Provider`; sizes in bytes by model name."""
 
     capabilities = Capabilities(load=True, unload=True, measure_memory=True)
@@ -33,6 +35,7 @@ class SimulatedProvider:
     def __init__(
         self, sizes: Mapping[str, int], *, seed: int = 0, faults: Faults = Faults(), slots: int = 2
     ) -> None:
+        super().__init__("sim")
         self.sizes = dict(sizes)
         self.faults = faults
         #: What is really in memory, in bytes.
@@ -49,12 +52,11 @@ class SimulatedProvider:
         self.violations: list[str] = []
         self._slots = slots
         self._random = Random(seed)
-        self._lost: LostListener | None = None
         #: Number of the load that brought each model in: an answer ends with the load it began with.
         self._load_number: dict[str, int] = {}
 
-    async def start(self, lost: LostListener) -> None:
-        self._lost = lost
+    async def probe(self) -> Probe:
+        return Probe(reachable=True, version="simulated", capabilities=self.capabilities)
 
     async def catalogue(self) -> tuple[str, ...]:
         return tuple(sorted(self.sizes))
@@ -129,17 +131,20 @@ class SimulatedProvider:
             self.answering[model] -= 1
 
     async def close(self) -> None:
-        self._lost = None
+        self._hear_nothing()
 
     def kill(self, model: str) -> None:
         """The model dies, and the provider notices."""
-        if self.held.pop(model, None) is not None and self._lost:
-            self._lost(model, "the simulation killed it")
+        if self.held.pop(model, None) is not None:
+            self.lost(model, "the simulation killed it")
 
     def forget_manager(self) -> None:
         """The manager was killed: nobody hears of what happens any more, and its calls are over."""
-        self._lost = None
+        self._hear_nothing()
         self.answering.clear()
+
+    def _hear_nothing(self) -> None:
+        self.lost = lambda model, cause: None
 
     def _holds(self, model: str, load: int) -> bool:
         return model in self.held and self._load_number[model] == load

@@ -26,6 +26,8 @@ class Description(Value):
     slots: int
     #: Where the figures come from, such as `gguf header`.
     provenance: str
+    #: How keys and values are stored: `f16`, `q8_0`, …
+    kv_type: str = "f16"
 
     @property
     def estimate_bytes(self) -> int:
@@ -46,6 +48,10 @@ class Residency(Value):
     slots: int
     #: Process that holds it, when the provider runs one for each model.
     pid: int | None = None
+    #: It must be woken before it serves; `memory` is what it takes asleep.
+    asleep: bool = False
+    #: The provider is about to unload it, and serves nobody new.
+    leaving: bool = False
 
 
 class DeviceReading(Value):

@@ -4,14 +4,20 @@ from collections.abc import Iterator
 
 from .tree import ROOMS, Source, Tree
 
-#: Room to what of bursar it may import; an adapter may import itself, too, but none of the others. Logs are
-#: every adapter's.
+#: Room to what of bursar it may import; an adapter may import itself, too, but none of the others. Logs and
+#: HTTP are every adapter's.
 MAY_IMPORT = {
     "bursar": ("bursar",),
     "domain": ("bursar.domain",),
     "eventstore": ("bursar.eventstore", "bursar.domain.errors", "bursar.domain.events"),
     "projections": ("bursar.projections", "bursar.domain", "bursar.eventstore"),
-    "adapters": ("bursar.domain", "bursar.eventstore", "bursar.projections", "bursar.adapters.logs"),
+    "adapters": (
+        "bursar.domain",
+        "bursar.eventstore",
+        "bursar.projections",
+        "bursar.adapters.http",
+        "bursar.adapters.logs",
+    ),
 }
 
 

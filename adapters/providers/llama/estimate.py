@@ -25,7 +25,7 @@ def describe(model: str, metadata: Metadata, context_tokens: int, slots: int) ->
     return Description(
         model=model,
         digest=metadata.digest,
-        engine=_engine(),
+        engine=engine_version(),
         device=RAM,
         weights_bytes=metadata.weights_bytes,
         kv_bytes_per_token=metadata.kv_bytes_per_token,
@@ -42,7 +42,8 @@ def _overhead_bytes(metadata: Metadata) -> int:
 
 
 @cache
-def _engine() -> str:
+def engine_version() -> str:
+    """Version of the engine, as descriptions and probes give it."""
     try:
         return f"llama.cpp (xllamacpp {packages.version('xllamacpp')})"
     except packages.PackageNotFoundError:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ....domain.errors import ModelLoadFailed, ModelUnloadFailed, ModelVanished, ProviderUnavailable
 from ....domain.models.values import Description, Residency
-from ....domain.ports import Capabilities, ChatRequest, Chunk, LostListener
+from ....domain.ports import ChatRequest, Chunk, LostListener
+from ....domain.providers.values import Capabilities, Probe
+from ..base import ProviderBase
 from .catalogue import find_models, locate
-from .estimate import describe
+from .estimate import describe, engine_version
 from .header import NotAModel
 from .metadata import Metadata, read_metadata
 from .process import ChildBusy, ChildFailed, ConnectionLost
@@ -21,7 +23,7 @@ from .residents import Resident, Residents
 _VERDICT_S = 2.0
 
 
-class LlamaProvider:
+class LlamaProvider(ProviderBase):
     """Runs the GGUF files below `folder`, each in a process of its own.
 
     `run_folder` belongs to one manager at a time. A child that loses its manager waits `orphan_grace_s` to be
@@ -40,6 +42,7 @@ class LlamaProvider:
         load_timeout_s: float = 600,
         threads: int = 0,
     ) -> None:
+        super().__init__("llama")
         self._folder, self._context_tokens, self._slots = folder, context_tokens, slots
         self._load_timeout_s = load_timeout_s
         self._residents = Residents(
@@ -57,8 +60,13 @@ class LlamaProvider:
 
     async def start(self, lost: LostListener) -> None:
         """Adopt the children of an earlier manager, and clear away what is left of others."""
+        await super().start(lost)
         self._residents.lost = lost
         await self._residents.adopt_all()
+
+    async def probe(self) -> Probe:
+        """It is part of this program, and there as long as that is."""
+        return Probe(reachable=True, version=engine_version(), capabilities=self.capabilities)
 
     async def catalogue(self) -> tuple[str, ...]:
         """Names of the GGUF files below the folder, without the ending."""

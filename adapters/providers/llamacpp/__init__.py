@@ -1,0 +1,1 @@
+"""llama.cpp's own server, with one model or as a router of several."""

@@ -1,0 +1,1 @@
+"""Any server with OpenAI's API: what it holds is assumed, not known."""

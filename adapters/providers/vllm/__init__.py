@@ -1,0 +1,1 @@
+"""vLLM: its one model sleeps and wakes instead of coming and going."""

@@ -1,0 +1,1 @@
+"""What several providers' APIs have in common: OpenAI's dialect, and shapes of errors."""

@@ -1,0 +1,24 @@
+"""How events about providers change the state."""
+
+from collections.abc import Callable
+
+from ..copying import replace
+from ..events import Body, Event
+from ..state import State
+from .events import ProviderObserved
+from .state import Provider
+
+
+def _observed(state: State, body: ProviderObserved, event: Event) -> State:
+    seen = Provider(
+        name=body.provider,
+        reachable=body.reachable,
+        since=event.at,
+        version=body.engine,
+        capabilities=body.capabilities,
+        position=event.position,
+    )
+    return replace(state, providers={**state.providers, body.provider: seen})
+
+
+EVOLVE: dict[type[Body], Callable[..., State]] = {ProviderObserved: _observed}

@@ -1,0 +1,1 @@
+"""Calm when a provider misbehaves: breakers, retry budgets, adaptive concurrency, recovery, fallbacks."""
