@@ -13,18 +13,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--data", type=Path, default=DATA, help="eviction: the folder with the traces")
     parser.add_argument(
-        "--quick", action="store_true", help="eviction: two of the four streams; journal: small"
+        "--quick", action="store_true", help="eviction: two of the four streams; journal, http: small"
     )
-    parser.add_argument("--json", action="store_true", help="journal alone: its figures as JSON")
+    parser.add_argument("--json", action="store_true", help="journal or http alone: its figures as JSON")
     options = parser.parse_args()
     names = [_ALSO_CALLED.get(name, name) for name in options.names or BENCHMARKS]
     for name in names:
         if name not in BENCHMARKS:
             parser.error(f"no benchmark {name!r}: there are {', '.join(BENCHMARKS)}")
     if options.json:
-        if names != ["journal"]:
-            parser.error("--json is for the journal alone")
-        _journal(options)
+        if names not in (["journal"], ["http"]):
+            parser.error("--json is for the journal or http alone")
+        BENCHMARKS[names[0]][1](options)
         return
     missing = False
     for name in dict.fromkeys(names):
@@ -52,6 +52,12 @@ def _journal(options: argparse.Namespace) -> None:
     measure(quick=options.quick, as_json=options.json)
 
 
+def _http(options: argparse.Namespace) -> None:
+    from .http.main import main as measure
+
+    measure(quick=options.quick, as_json=options.json)
+
+
 def _kernel(_options: argparse.Namespace) -> None:
     from . import bench_kernel
 
@@ -67,6 +73,7 @@ def _start(_options: argparse.Namespace) -> None:
 #: By name: what is measured, and what runs it.
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], None]]] = {
     "eviction": ("load time against the least possible", _eviction),
+    "http": ("our HTTP client beside httpx and beside bare sockets", _http),
     "journal": ("the journal beside a bare loop of inserts and beside eventsourcing", _journal),
     "kernel": ("decisions, and replay of a journal", _kernel),
     "start": ("`bursar status` against a bare interpreter", _start),

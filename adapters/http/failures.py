@@ -8,6 +8,15 @@ Wait = Literal["pool", "connect", "headers", "idle", "total"]
 Part = Literal["headers", "line", "body", "stream"]
 
 
+_LATE: dict[Wait, str] = {
+    "pool": "none of the connections was free",
+    "connect": "no connection came about",
+    "headers": "no answer began",
+    "idle": "nothing more of the answer came",
+    "total": "the answer was not complete",
+}
+
+
 class HttpFailure(Exception):
     """Base of them; the text says what happened, without the URL's secrets."""
 
@@ -25,7 +34,7 @@ class ConnectionBroken(HttpFailure):
 
     def __init__(self, text: str, *, answered: bool) -> None:
         super().__init__(text)
-        #: Whether the status line had come.
+        #: Whether a byte of an answer had come.
         self.answered = answered
 
 
@@ -33,7 +42,7 @@ class TimedOut(HttpFailure):
     """It took longer than it may."""
 
     def __init__(self, wait: Wait, seconds: float) -> None:
-        super().__init__(f"nothing came within {seconds:g} s ({wait})")
+        super().__init__(f"{_LATE[wait]} within {seconds:g} s")
         self.wait = wait
         self.seconds = seconds
 

@@ -37,7 +37,10 @@ class ServerEvent:
 
 
 class StreamedAnswer(Protocol):
-    """An answer that is still coming; only one of its methods may be used."""
+    """An answer that is still coming; only one of its methods may be used, inside of the block.
+
+    Read to its end, its connection serves the next request; left before, it is closed.
+    """
 
     @property
     def status(self) -> int: ...
@@ -52,12 +55,13 @@ class StreamedAnswer(Protocol):
     def events(self) -> AsyncGenerator[ServerEvent, None]:
         """Its server-sent events; comments are left out, but show that the server lives.
 
-        A line of JSON that is not in the form of an event counts as one: some servers send that.
+        A line of JSON that is not in the form of an event counts as one: some servers send that. Of the last
+        event the empty line may be missing.
         """
         ...
 
     async def read(self) -> bytes:
-        """All of it, as the body of an error."""
+        """All of it; of an answer whose status says error, what its cap allows."""
         ...
 
 
@@ -66,6 +70,7 @@ class Http(Protocol):
 
     Every method raises subclasses of `HttpFailure`. A status that says error is an answer, no failure.
     Cancelling a request closes its connection, which is how a provider hears that nobody waits any more.
+    A path begins with a slash. What may not stand in a URL is escaped; escapes that it has (`%2F`) are kept.
     """
 
     @property
