@@ -24,33 +24,58 @@ from .models import rules as models
 from .models.events import (
     EffectOutcomeUnknown,
     FreeRequested,
+    MemoryMeasured,
     ModelDescribed,
     ModelFound,
     ModelLoaded,
     ModelLoadFailed,
     ModelLost,
+    ModelSlept,
     ModelUnloaded,
     ModelUnloadFailed,
+    ModelWakeFailed,
+    ModelWoken,
     PinChanged,
+    ResidencyChanged,
     UnloadRequested,
 )
 from .models.idle import unload_idle
 from .models.lapse import revoke_expired
 from .models.schedule import schedule
+from .models.sensing import notice
 from .providers import evolve as providers_evolve
 from .providers.events import ProviderObserved
 from .requests import evolve as requests_evolve
 from .requests import rules as requests
-from .requests.events import RequestArrived, RequestCancelled, RequestFinished
+from .requests.events import PromptTruncated, RequestArrived, RequestCancelled, RequestFinished
+from .resilience import evolve as resilience_evolve
+from .resilience.calls import OBSERVE
+from .resilience.events import BreakerSet, RecoveryFinished, RetryAsked
+from .resilience.retries import on_retry_asked
+from .resilience.review import follow_settings, on_breaker_set
 from .state import State
 
-#: How each type of event changes the state.
-EVOLVE: dict[type[Body], Callable[..., State]] = {
+#: How each type of event changes what it is about.
+_CHANGES: dict[type[Body], Callable[..., State]] = {
     **host_evolve.EVOLVE,
     **models_evolve.EVOLVE,
     **providers_evolve.EVOLVE,
     **requests_evolve.EVOLVE,
+    **resilience_evolve.EVOLVE,
     **erasure_evolve.EVOLVE,
+}
+
+
+def _counted(observe: Callable[..., State], change: Callable[..., State]) -> Callable[..., State]:
+    def both(state: State, body: Body, event: Event) -> State:
+        return change(observe(state, body, event), body, event)
+
+    return both
+
+
+#: How each type of event changes the state: what it says of a call to a provider comes first.
+EVOLVE: dict[type[Body], Callable[..., State]] = {
+    kind: _counted(OBSERVE[kind], change) if kind in OBSERVE else change for kind, change in _CHANGES.items()
 }
 
 
@@ -126,6 +151,7 @@ def _on_stopping(draft: Draft, _fact: ManagerStopping) -> None:
 
 
 def _then_preload(draft: Draft, _fact: ManagerReconciled | SettingsChanged) -> None:
+    follow_settings(draft)
     schedule(draft)
     models.preload(draft)
 
@@ -169,7 +195,12 @@ RULES: dict[type[Body], Callable[..., None]] = {
     ModelUnloaded: _then_schedule(models.on_unloaded),
     ModelUnloadFailed: _then_schedule(models.on_unloaded),
     ModelLost: _then_schedule(models.on_lost),
-    ModelFound: _only_schedule,
+    ModelFound: _then_schedule(models.on_found),
+    ModelSlept: _then_schedule(models.on_slept),
+    ModelWoken: _then_schedule(models.on_loaded),
+    ModelWakeFailed: _then_schedule(models.on_load_failed),
+    ResidencyChanged: _then_schedule(models.on_found),
+    MemoryMeasured: _then_schedule(notice),
     EffectOutcomeUnknown: _only_noted,
     PinChanged: _only_schedule,
     UnloadRequested: _then_schedule(models.on_unload_requested),
@@ -177,6 +208,10 @@ RULES: dict[type[Body], Callable[..., None]] = {
     RequestArrived: requests.on_arrived,
     RequestCancelled: _only_schedule,
     RequestFinished: _only_schedule,
+    PromptTruncated: _only_noted,
+    RetryAsked: _then_schedule(on_retry_asked),
+    BreakerSet: _then_schedule(on_breaker_set),
+    RecoveryFinished: _only_schedule,
     SubjectForgotten: _only_noted,
     EventRedacted: _only_noted,
     Redacted: _only_noted,

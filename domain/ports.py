@@ -44,7 +44,7 @@ class Truncation:
     #: What it had, as far as we can tell.
     expected_tokens: int
     context_tokens: int
-    #: How we know: `halved` (Ollama's context shift), `far_below_estimate`, `reported`.
+    #: How we know: `halved` or `filled` (what Ollama leaves, since 0.30 and before), `far_below_estimate`.
     signature: str
 
 

@@ -11,6 +11,7 @@ from .host.events import EVENTS as HOST
 from .models.events import EVENTS as MODELS
 from .providers.events import EVENTS as PROVIDERS
 from .requests.events import EVENTS as REQUESTS
+from .resilience.events import EVENTS as RESILIENCE
 from .upcasting import UPCASTERS, Key, Upcaster, UpcastFailed, check, upcast
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def register(types: tuple[type[Body], ...]) -> Mapping[Key, type[Body]]:
 
 
 #: (name, version) to class. The class is picked by its tag and then validates; never by trying them all.
-REGISTRY: Mapping[Key, type[Body]] = register((*HOST, *PROVIDERS, *MODELS, *REQUESTS, *ERASURE))
+REGISTRY: Mapping[Key, type[Body]] = register((*HOST, *PROVIDERS, *MODELS, *REQUESTS, *RESILIENCE, *ERASURE))
 
 
 class UnknownEvent(Exception):

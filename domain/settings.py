@@ -6,6 +6,13 @@ from pydantic import Field
 
 from .events import Value
 from .models.eviction import Policy
+from .resilience.settings import (
+    PROCEDURES,
+    BreakerSettings,
+    ConcurrencySettings,
+    Procedure,
+    RetrySettings,
+)
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
@@ -52,6 +59,12 @@ class Sampling(Value):
     dead_band_per_mille: PerMille = 20
 
 
+class Reconcile(Value):
+    """How often what the providers hold is compared with what is believed."""
+
+    interval_ms: Positive = 5000
+
+
 class Settings(Value):
     """Everything the rules can be told."""
 
@@ -59,6 +72,7 @@ class Settings(Value):
     queue: Queue = Queue()
     eviction: Eviction = Eviction()
     sampling: Sampling = Sampling()
+    reconcile: Reconcile = Reconcile()
     #: Bytes a model takes, where the user knows better than the estimate.
     model_sizes: dict[str, Positive] = {}
     #: Importance of a model for the `priority` policy; higher stays longer. 0 when not listed.
@@ -67,3 +81,9 @@ class Settings(Value):
     pins: tuple[str, ...] = ()
     #: Models loaded at the start, in this order, as far as they fit without evicting anybody.
     preload: tuple[str, ...] = ()
+    breaker: BreakerSettings = BreakerSettings()
+    retry: RetrySettings = RetrySettings()
+    concurrency: ConcurrencySettings = ConcurrencySettings()
+    recovery: tuple[Procedure, ...] = PROCEDURES
+    #: Model to the one that answers when it cannot be had.
+    fallbacks: dict[str, str] = {}

@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 
 from .copying import replace
 from .host.state import Host, Totals
+from .models.calibration import Calibration
 from .models.machine import RESIDENT
 from .models.state import Freeing, Model, Plan
 from .providers.state import Provider
 from .requests.state import Request
+from .resilience.state import Breaker
 
 #: Bumped whenever a field changes its meaning; an older snapshot is discarded then.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,11 @@ class State:
     #: Room being made, by the model it is made for, oldest first.
     plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     freeing: Freeing | None = None
-    #: Bytes measured by device, by `Description` identity (`ledger.identity`).
-    measured: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    calibration: Calibration = Calibration()
     #: Those that were ever observed, by name.
     providers: dict[str, Provider] = field(default_factory=dict[str, Provider])
+    #: By provider, once anything was counted.
+    breakers: dict[str, Breaker] = field(default_factory=dict[str, Breaker])
     totals: Totals = Totals()
 
     def resident(self) -> list[Model]:

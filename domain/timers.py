@@ -6,6 +6,7 @@ from .host.state import Phase
 from .models.idle import idle_limit_ms
 from .models.machine import ModelState
 from .requests.line import NS_PER_MS, lacks_room
+from .resilience import wakeups
 from .state import State
 
 
@@ -33,6 +34,7 @@ def _certain(state: State) -> Iterator[int]:
         idle_ms = idle_limit_ms(state, model) if state.host.phase is Phase.RUNNING else None
         if idle_ms is not None:
             yield max(model.last_used_at + idle_ms * NS_PER_MS, model.retry_at)
+    yield from wakeups.certain(state)
 
 
 def _possible(state: State) -> Iterator[int]:
@@ -49,3 +51,4 @@ def _possible(state: State) -> Iterator[int]:
     for model in state.models.values() if room_is_wanted else ():
         if model.state is ModelState.READY:
             yield model.retry_at
+    yield from wakeups.possible(state)

@@ -15,8 +15,9 @@ from .fields import fields
 Effect = tuple[Consequence, Record]
 
 _INTENTS = ("ModelLoadStarted", "ModelUnloadStarted")
-_LEAVING = ("ModelDrainStarted", "ModelUnloadStarted", "ModelUnloaded")
-_LOAD_ENDS = ("ModelLoaded", "ModelLoadFailed", "ModelFound", "ModelLost")
+_LEAVING = ("ModelDrainStarted", "ModelUnloadStarted", "ModelUnloaded", "ModelSlept")
+_GONE = ("ModelUnloaded", "ModelSlept", "ModelLost")
+_LOAD_ENDS = ("ModelLoaded", "ModelLoadFailed", "ModelWoken", "ModelWakeFailed", "ModelFound", "ModelLost")
 
 
 def consequences(reader: Reader, asked: Record, plan: Record | None) -> list[Effect]:
@@ -37,7 +38,7 @@ def leavers(asked: Record, plan: Record | None) -> tuple[str, ...]:
 
 def regret(reader: Reader, model: str, after: int) -> Regret | None:
     """What became of a model that was to leave at a position; None when it has not left yet."""
-    gone = _first(reader, f"model/{model}", after - 1, "ModelUnloaded", "ModelLost")
+    gone = _first(reader, f"model/{model}", after - 1, *_GONE)
     if gone is None:
         return None
     order = _first(reader, f"model/{model}", gone.position, "ModelLoadStarted", "ModelFound")
@@ -80,7 +81,7 @@ def _of_plan(reader: Reader, plan: Record, asked: Record) -> Iterator[Effect]:
     data = fields(plan)
     if asked.type == "EvictionPlanned":
         for victim in data.get("victims", ()):
-            gone = _first(reader, f"model/{victim}", plan.position, "ModelUnloaded", "ModelLost")
+            gone = _first(reader, f"model/{victim}", plan.position, *_GONE)
             if gone is not None:
                 yield "left", gone
     if data.get("model") is None:

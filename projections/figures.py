@@ -61,7 +61,14 @@ def amounts(by_resource: dict[str, int]) -> str:
 
 def amount(resource: str, value: int) -> str:
     """One of them: bytes of a device, or a number of models."""
-    return count(value, "model") if resource == "models" else f"{size(value)} of {resource}"
+    if not is_count(resource):
+        return f"{size(value)} of {resource}"
+    return f"{count(value, 'model')}{resource.removeprefix('models')}"
+
+
+def is_count(resource: str) -> bool:
+    """Whether its unit is models, and not bytes: `models`, `models of ollama`."""
+    return resource == "models" or resource.startswith("models of ")
 
 
 def listed(parts: list[str] | tuple[str, ...]) -> str:
@@ -82,4 +89,4 @@ def columns(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
 
 
 def _models_last(item: tuple[str, int]) -> tuple[bool, str]:
-    return item[0] == "models", item[0]
+    return is_count(item[0]), item[0]

@@ -1,7 +1,9 @@
 """The first sentence of an explanation: what happened, and because of what."""
 
 from collections.abc import Callable
+from typing import Any
 
+from . import residency, resilience
 from .explanation import Findings, Link
 from .figures import amounts, count, listed, moment, span
 from .log import REDACTED, error_text, summary
@@ -13,6 +15,7 @@ _HAPPENED = {
     "LeaseGranted": "request/{request} got {model}",
     "RequestFinished": "request/{request} ended",
     "RequestCancelled": "request/{request} was withdrawn",
+    "PromptTruncated": "the prompt of request/{request} was cut",
     "RequestRejected": "request/{request} was turned away",
     "RequestExpired": "request/{request} was given up",
     "LeaseRevoked": "request/{request} lost its lease on {model}",
@@ -33,6 +36,8 @@ _HAPPENED = {
     "ResourcesFreed": "what was to be freed was free",
     "MemoryOvercommitted": "more memory was in use than may be",
     "MemoryRelieved": "memory was within its limits again",
+    **resilience.HAPPENED,
+    **residency.HAPPENED,
 }
 #: Why a plan was given up, by rule.
 _ABANDONED = {
@@ -55,11 +60,12 @@ _WAITS = {
     "queue.draining": "{model} was about to leave",
     "queue.unloading": "{model} was being unloaded",
     "queue.slots": "{model} served as many as it can already",
+    **resilience.WAITS,
     "queue.barrier": "a request that had waited too long already goes first",
     "admission.wait": "there was no room for {model}, and nobody who could leave",
 }
-_LEAVES = ("ModelDrainStarted", "ModelUnloadStarted", "ModelUnloaded", "ModelUnloadFailed")
-_LOADS = ("ModelLoadStarted", "ModelLoaded", "ModelLoadFailed")
+_LEAVES = ("ModelDrainStarted", "ModelUnloadStarted", "ModelUnloaded", "ModelUnloadFailed", "ModelSlept")
+_LOADS = ("ModelLoadStarted", "ModelLoaded", "ModelLoadFailed", "ModelWoken", "ModelWakeFailed")
 
 
 def headline(findings: Findings) -> str:
@@ -71,7 +77,8 @@ def headline(findings: Findings) -> str:
 def happened(findings: Findings) -> str:
     """What happened, when and where it is written."""
     link = findings.asked
-    values = {"position": link.position, "model": link.data.get("model"), "request": link.data.get("request")}
+    named = ("model", "request", "provider", "after", "fallback")
+    values = {"position": link.position, **{name: link.data.get(name) for name in named}}
     phrase = _HAPPENED.get(link.type, "{type} was recorded").format(
         type=link.type, subject=link.subject, **values
     )
@@ -87,6 +94,8 @@ def _because(findings: Findings) -> str:
     if link.redacted:
         return REDACTED
     known = _GROUNDS.get(link.type)
+    if link.data.get("origin") == "external" and link.type not in ("ModelLost", "ModelFound"):
+        return summary(link.type, link.data)
     if known is not None:
         return known(findings, link)
     if link.type in _LEAVES:
@@ -109,6 +118,8 @@ def _left(findings: Findings, link: Link) -> str:
             because = _idle(drain)
         case "operator":
             because = f"{_wished_by(findings)} wanted it out of memory"
+        case "recovery":
+            because = "its provider kept failing, and was to have less to do"
         case "shutdown":
             because = "the manager was closing"
         case motive:
@@ -194,7 +205,8 @@ def _aborted(_findings: Findings, link: Link) -> str:
 
 
 def _lost(_findings: Findings, link: Link) -> str:
-    return f"{link.data['cause_text']}; no event of the journal caused it"
+    whose = residency.by_whom(link.data)
+    return f"{link.data['cause_text']}; {whose or 'no event of the journal caused it'}"
 
 
 def _abandoned(_findings: Findings, link: Link) -> str:
@@ -208,7 +220,10 @@ def _revoked(_findings: Findings, link: Link) -> str:
 
 def _written_off(findings: Findings, _link: Link) -> str:
     lost = findings.link("ModelLost")
-    return f"it had vanished, {lost.data['cause_text']}" if lost else "it had vanished"
+    if lost is None:
+        return "it had vanished"
+    whose = residency.by_whom(lost.data)
+    return f"it had vanished, {lost.data['cause_text']}{f'; {whose}' if whose else ''}"
 
 
 def _says_it_all(_findings: Findings, _link: Link) -> str:
@@ -231,6 +246,13 @@ def _wished_by(findings: Findings) -> str:
     return wish.actor if wish and wish.actor != "bursar" else "an operator"
 
 
+def _told(tell: Callable[[dict[str, Any]], str]) -> Callable[[Findings, Link], str]:
+    def of_link(_findings: Findings, link: Link) -> str:
+        return tell({**link.data, "reason": {"rule": link.reason.rule if link.reason else ""}})
+
+    return of_link
+
+
 _GROUNDS: dict[str, Callable[[Findings, Link], str]] = {
     "EvictionPlanned": _planned,
     "RequestQueued": _waits,
@@ -244,4 +266,5 @@ _GROUNDS: dict[str, Callable[[Findings, Link], str]] = {
     "MemoryRelieved": _says_it_all,
     "ModelLost": _lost,
     "PlanAbandoned": _abandoned,
+    **{kind: _told(tell) for kind, tell in resilience.GROUNDS.items()},
 }

@@ -5,11 +5,20 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..eventstore.records import Record
+from . import residency, resilience
 from .fields import fields
 from .figures import amounts, count, listed, moment, size, span
+from .residency import residency_text
 
 Data = dict[str, Any]
 
+#: How it is known that a prompt was cut, by signature.
+_CUTS = {
+    "halved": "the provider halved the prompt, as Ollama does when it shifts the context",
+    "filled": "it fills the window to the last token, and the rest is gone",
+    "far_below_estimate": "the provider counted far fewer than the prompt must have",
+    "reported": "the provider says so",
+}
 #: Of an event whose data is gone.
 REDACTED = "its data has been redacted"
 _UNKNOWN_MAX = 120
@@ -79,6 +88,12 @@ def _arrived(data: Data) -> str:
     return ", ".join(parts)
 
 
+def _truncated(data: Data) -> str:
+    left, had = data["prompt_tokens"], data["expected_tokens"]
+    window = f" (window {data['context_tokens']})" if data["context_tokens"] else ""
+    return f"{data['model']} was told {left} of about {had} tokens{window}: {_CUTS[data['signature']]}"
+
+
 def _finished(data: Data) -> str:
     parts = [f"{data['outcome']} after {span(data['held_ms'])}"]
     if data["prompt_tokens"] is not None:
@@ -97,10 +112,6 @@ def _described(data: Data) -> str:
     )
 
 
-def _resident(data: Data) -> str:
-    return f"{amounts(data['residency']['memory'])} ({data['residency']['provenance']})"
-
-
 def _planned(data: Data) -> str:
     short = f"short of {amounts(data['shortfall'])}" if data["shortfall"] else "waits for memory"
     victims = f"{listed(data['victims'])} must leave" if data["victims"] else "nobody more must leave"
@@ -114,7 +125,8 @@ def _drain(data: Data) -> str:
 
 def _load_started(data: Data) -> str:
     who = f"for request/{data['request']}, " if data["request"] else ""
-    return f"{who}{amounts(data['need'])} ({_rule(data)})"
+    woken = ", by waking it" if data.get("how") == "wake" else ""
+    return f"{who}{amounts(data['need'])}{woken} ({_rule(data)})"
 
 
 def _sampled(data: Data) -> str:
@@ -145,23 +157,25 @@ SUMMARIES: dict[str, Callable[[Data], str]] = {
     "RequestQueued": lambda data: f"waits for {data['model']} ({_rule(data)})",
     "LeaseGranted": lambda data: f"{data['model']} after {span(data['waited_ms'])}",
     "RequestFinished": _finished,
+    "PromptTruncated": _truncated,
     "RequestCancelled": lambda _data: "whoever asked went away",
     "RequestRejected": lambda data: f"{data['model']}: {error_text(data)}",
     "RequestExpired": lambda data: f"{data['model']} was not free within {span(data['waited_ms'])}",
     "LeaseRevoked": lambda data: f"{data['model']}: {error_text(data)}",
     "RequestAborted": lambda data: f"{data['model']} ({_rule(data)})",
+    **resilience.SUMMARIES,
+    **residency.SUMMARIES,
     "ModelDescribed": _described,
     "ModelLoadStarted": _load_started,
-    "ModelLoaded": lambda data: f"in {span(data['load_ms'])}, {_resident(data)}",
+    "ModelLoaded": lambda data: f"in {span(data['load_ms'])}, {residency_text(data)}",
     "ModelLoadFailed": lambda data: f"{data['code']}: {data['cause_text']}",
     "ModelCooledDown": lambda _data: "it may be tried again",
     "ModelDrainStarted": _drain,
     "ModelDrainCancelled": lambda _data: "it may stay",
-    "ModelUnloadStarted": lambda data: str(data["motive"]),
+    "ModelUnloadStarted": lambda data: f"{data['motive']}{', by sleep' * (data.get('how') == 'sleep')}",
     "ModelUnloaded": lambda data: f"in {span(data['unload_ms'])}",
     "ModelUnloadFailed": lambda data: str(data["cause_text"]),
     "ModelLost": lambda data: str(data["cause_text"]),
-    "ModelFound": lambda data: f"in memory without us: {_resident(data)}",
     "ModelWrittenOff": lambda _data: "struck from the books",
     "EffectOutcomeUnknown": lambda data: f"nobody heard what became of position {data['intent']}",
     "PinChanged": lambda data: "pinned" if data["pinned"] else "unpinned",

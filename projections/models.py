@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing_extensions import TypedDict
 
 from ..domain.events import Value
+from ..domain.models import ledger
 from ..domain.models.events import (
     ModelLoaded,
     ModelLoadFailed,
@@ -12,8 +13,11 @@ from ..domain.models.events import (
     ModelUnloaded,
     ModelUnloadStarted,
 )
-from ..domain.models.machine import ModelState
+from ..domain.models.expected import expected
+from ..domain.models.machine import RESIDENT, ModelState
 from ..domain.models.state import Model
+from ..domain.models.values import Description
+from ..domain.providers.names import provider_of
 from ..domain.requests.events import (
     LeaseRevoked,
     RequestAborted,
@@ -41,6 +45,18 @@ class Counts(Value):
     completion_tokens: int = 0
 
 
+class Estimate(Value):
+    """What a load will take, in bytes, and how that is known."""
+
+    likely: int
+    #: Between these it will lie in nine of ten cases; None when nobody has measured anything like it.
+    low: int | None
+    high: int | None
+    #: What would be set aside for it, by device.
+    reserved: dict[str, int]
+    provenance: str
+
+
 class ModelRow(Value):
     """A model, in memory or not."""
 
@@ -51,6 +67,15 @@ class ModelRow(Value):
     #: Bytes by device, and where the figure comes from.
     memory: dict[str, int]
     provenance: str
+    #: What loading it is expected to take, all devices together; None when nobody has described it.
+    estimate: Estimate | None
+    #: Window of the description and of what is in memory, over all slots; None where it is not known.
+    context_asked: int | None
+    context_granted: int | None
+    #: Who loaded what is in memory: `own`, `external`, or `assumed` where its provider cannot load.
+    origin: str | None
+    #: What its provider cannot do, of what the rules would use; None when it was never observed.
+    lacks: tuple[str, ...] | None
     #: Positions of the requests that hold it.
     leases: tuple[int, ...]
     pinned: bool
@@ -193,11 +218,44 @@ def _row(state: State, model: Model, counts: Counts) -> ModelRow:
         since=model.since,
         memory=model.memory,
         provenance=model.provenance,
+        estimate=_estimate(state, model.description),
+        context_asked=model.description.context_tokens if model.description else None,
+        context_granted=(model.residency.context_tokens or None) if model.residency else None,
+        origin=_origin(model),
+        lacks=_lacks(state, model.name),
         leases=model.leases,
         pinned=state.host.pinned(model.name),
         last_used_at=model.last_used_at,
         counts=counts,
     )
+
+
+def _estimate(state: State, description: Description | None) -> Estimate | None:
+    if description is None:
+        return None
+    found = expected(state, description)
+    return Estimate(
+        likely=found.likely,
+        low=found.low,
+        high=found.high,
+        reserved=ledger.expected_memory(state, description)[0],
+        provenance=found.provenance,
+    )
+
+
+def _origin(model: Model) -> str | None:
+    if model.state not in RESIDENT:
+        return None
+    return "assumed" if model.assumed else model.origin
+
+
+def _lacks(state: State, model: str) -> tuple[str, ...] | None:
+    provider = state.providers.get(provider_of(model))
+    if provider is None:
+        return None
+    can = provider.capabilities
+    out = () if can.unload or can.sleep else ("unload",)
+    return (*(() if can.load else ("load",)), *out, *(() if can.measure_memory else ("measure_memory",)))
 
 
 def _plus_one(counts: dict[str, int], name: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..domain.reasons import Comparison
 from .explanation import Delayed, Effect, Evidence, Findings, Link, Ranked, Regret, Relation
-from .figures import amounts, columns, count, listed, moment, size, span
+from .figures import amounts, columns, count, is_count, listed, moment, size, span
 from .headlines import headline
 from .log import summary
 
@@ -73,7 +73,7 @@ def _operand(what: str, value: int | str) -> str:
     if any(word.endswith("_ms") for word in what.split()):
         return span(value)
     prefix = next((prefix for prefix in _OF_RESOURCE if what.startswith(prefix)), None)
-    if prefix is None or what.removeprefix(prefix) == "models":
+    if prefix is None or is_count(what.removeprefix(prefix)):
         return str(value)
     return size(value)
 

@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ..domain.providers.names import provider_of
 from ..eventstore.identity import StrPath
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
 from .fields import fields
 
 #: Name and version under which the manager keeps its state (`domain.state.STATE_VERSION`).
-SNAPSHOT = ("state", 1)
+SNAPSHOT = ("state", 2)
 #: Fewer events are folded sooner than the code that reads a snapshot is imported.
 _SHORT = 1000
 #: Name of an event to the state that it brings a model into (`domain.models.machine.EDGES`).
@@ -31,12 +32,24 @@ STATES = {
     "ModelUnloadFailed": "ready",
     "ModelSlept": "sleeping",
     "ModelWoken": "ready",
+    "ModelWakeFailed": "sleeping",
+    "ResidencyAssumed": "ready",
     "ModelLost": "lost",
     "ModelWrittenOff": "absent",
     "ModelFound": "ready",
 }
 #: States in which a model takes memory.
 RESIDENT = ("loading", "ready", "draining", "unloading", "sleeping")
+#: Events that say who brought a model into memory, and the states in which it was us all the same.
+_ORIGINS = {
+    "ModelLoadStarted": (),
+    "ModelFound": (),
+    "ModelWoken": ("loading",),
+    "ModelSlept": ("loading", "unloading", "ready"),
+    "ResidencyAssumed": (),
+}
+#: Events that say what a model takes.
+_REPORTED = ("ModelLoaded", "ModelFound", "ModelWoken", "ModelSlept")
 _ENDED = (
     "RequestFinished",
     "RequestCancelled",
@@ -45,7 +58,18 @@ _ENDED = (
     "RequestAborted",
     "LeaseRevoked",
 )
-_TYPES = (*STATES, *_ENDED, "RequestArrived", "LeaseGranted", "MetricsSampled")
+_CHANGED = "ResidencyChanged"
+_TYPES = (
+    *STATES,
+    _CHANGED,
+    *_ENDED,
+    "RequestArrived",
+    "RequestRedirected",
+    "LeaseGranted",
+    "MetricsSampled",
+    "ProviderObserved",
+    "BreakerChanged",
+)
 
 
 class ModelStatus(NamedTuple):
@@ -59,6 +83,24 @@ class ModelStatus(NamedTuple):
     memory: dict[str, int]
     leases: int
     waiting: int
+    #: Who loaded it: `own`, `external`, or `assumed` where its provider cannot load; empty out of memory.
+    origin: str
+
+
+class ProviderStatus(NamedTuple):
+    """A provider as it was observed last."""
+
+    provider: str
+    #: None when nobody has asked it yet.
+    reachable: bool | None
+    version: str
+    #: Code and text of the error, when it did not answer as it should.
+    code: str
+    cause: str
+    #: State of its breaker; None when nothing has ever moved it.
+    breaker: str | None
+    #: How many of its models are in memory, by who loaded them.
+    models: dict[str, int]
 
 
 class Status(NamedTuple):
@@ -79,12 +121,17 @@ class Status(NamedTuple):
     #: Process that owns the journal; None when no manager runs.
     owner: int | None
     models: tuple[ModelStatus, ...]
+    providers: tuple[ProviderStatus, ...]
     waiting: int
     running: int
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain dicts and lists."""
-        return {**self._asdict(), "models": [model._asdict() for model in self.models]}
+        return {
+            **self._asdict(),
+            "models": [model._asdict() for model in self.models],
+            "providers": [provider._asdict() for provider in self.providers],
+        }
 
 
 def status(path: StrPath) -> Status:
@@ -95,6 +142,7 @@ def status(path: StrPath) -> Status:
         now = _restored(path, head)
         signed, signed_at = reader.last_checkpoint() or (0, 0)
         now.fold(reader.read(after=now.position, until=head, types=_TYPES))
+        models = now.listed()
         return Status(
             journal=reader.path,
             position=head,
@@ -105,7 +153,8 @@ def status(path: StrPath) -> Status:
             signed=signed,
             signed_at=signed_at,
             owner=reader.owner_pid(),
-            models=now.listed(),
+            models=models,
+            providers=now.providers_with(models),
             waiting=sum(not request.running for request in now.requests.values()),
             running=sum(request.running for request in now.requests.values()),
         )
@@ -114,12 +163,15 @@ def status(path: StrPath) -> Status:
 class _Model:
     """A model while events are being folded."""
 
-    __slots__ = ("memory", "since", "state")
+    __slots__ = ("asleep", "memory", "origin", "since", "state")
 
     def __init__(self, state: str, since: int, memory: dict[str, int]) -> None:
         self.state = state
         self.since = since
         self.memory = memory
+        self.origin = "own"
+        #: What it took when it slept last.
+        self.asleep: dict[str, int] = {}
 
 
 class _Request:
@@ -138,6 +190,23 @@ class _Request:
         return arrival if arrival is None or isinstance(arrival, str) else fields(arrival).get("model")
 
 
+class _Provider(NamedTuple):
+    """What was observed of a provider; nothing when it never was."""
+
+    reachable: bool | None = None
+    version: str = ""
+    code: str = ""
+    cause: str = ""
+    loads: bool = True
+
+    @classmethod
+    def observed(cls, data: dict[str, Any]) -> "_Provider":
+        loads = data.get("capabilities", {}).get("load", True)
+        return cls(
+            data.get("reachable"), data.get("engine", ""), data.get("code", ""), data.get("cause_text", ""), loads
+        )
+
+
 class _Now:
     """Models and open requests, as far as events have been folded."""
 
@@ -145,6 +214,8 @@ class _Now:
         self.position = 0
         self.models: dict[str, _Model] = {}
         self.requests: dict[str, _Request] = {}
+        self.providers: dict[str, _Provider] = {}
+        self.breakers: dict[str, str] = {}
 
     def fold(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -152,10 +223,18 @@ class _Now:
                 self._moved(record)
             elif record.type == "RequestArrived":
                 self.requests[record.subject] = _Request(record, running=False)
+            elif record.type == "RequestRedirected":
+                self.requests[record.subject] = _Request(fields(record).get("fallback"), running=False)
             elif record.type == "LeaseGranted":
                 self.requests.setdefault(record.subject, _Request(None, running=True)).running = True
+            elif record.type == _CHANGED:
+                self._changed(record)
             elif record.type in _ENDED:
                 self.requests.pop(record.subject, None)
+            elif record.type == "ProviderObserved":
+                self.providers[record.subject.removeprefix("provider/")] = _Provider.observed(fields(record))
+            elif record.type == "BreakerChanged":
+                self.breakers[record.subject.removeprefix("breaker/")] = fields(record).get("after", "")
             else:
                 self._sampled(fields(record).get("reading", {}).get("models", {}))
 
@@ -174,21 +253,62 @@ class _Now:
                 memory=model.memory,
                 leases=leases.get(name, 0),
                 waiting=waiting.get(name, 0),
+                origin=self._origin(name, model),
             )
             for name, model in sorted(self.models.items())
         )
 
+    def providers_with(self, models: Iterable[ModelStatus]) -> tuple[ProviderStatus, ...]:
+        """Every provider that was observed or has a breaker, and how many of the models it holds."""
+        held: dict[str, dict[str, int]] = {name: {} for name in sorted({**self.providers, **self.breakers})}
+        for model in models:
+            counted = held.get(provider_of(model.model))
+            if counted is not None and model.origin:
+                counted[model.origin] = counted.get(model.origin, 0) + 1
+        return tuple(self._provider(name, counted) for name, counted in held.items())
+
+    def _provider(self, name: str, held: dict[str, int]) -> ProviderStatus:
+        known = self.providers.get(name) or _Provider()
+        return ProviderStatus(
+            provider=name,
+            reachable=known.reachable,
+            version=known.version,
+            code=known.code,
+            cause=known.cause,
+            breaker=self.breakers.get(name),
+            models=held,
+        )
+
+    def _origin(self, name: str, model: _Model) -> str:
+        if model.state not in RESIDENT:
+            return ""
+        provider = self.providers.get(provider_of(name))
+        return model.origin if provider is None or provider.loads else "assumed"
+
     def _moved(self, record: Record) -> None:
         name = record.subject.removeprefix("model/")
         model = self.models.setdefault(name, _Model("absent", 0, {}))
+        if record.type in _ORIGINS and model.state not in _ORIGINS[record.type]:
+            model.origin = fields(record).get("origin", "own")
         model.state, model.since = STATES[record.type], record.at
-        if record.type in ("ModelLoaded", "ModelFound"):
-            model.memory = fields(record).get("residency", {}).get("memory", {})
+        if record.type in _REPORTED:
+            model.memory = _reported(record) or model.memory
         elif record.type == "ModelLoadStarted":
             need: dict[str, int] = fields(record).get("need", {})
-            model.memory = {device: size for device, size in need.items() if device != "models"}
+            held = model.asleep if fields(record).get("how") == "wake" else {}
+            devices = (device for device in {**held, **need} if not is_count(device))
+            model.memory = {device: held.get(device, 0) + need.get(device, 0) for device in devices}
+        elif record.type == "ModelWakeFailed":
+            model.memory = model.asleep
         elif model.state not in RESIDENT:
             model.memory = {}
+        if model.state == "sleeping":
+            model.asleep = model.memory
+
+    def _changed(self, record: Record) -> None:
+        model = self.models.get(record.subject.removeprefix("residency/"))
+        if model is not None:
+            model.memory = _reported(record) or model.memory
 
     def _sampled(self, sizes: dict[str, int]) -> None:
         """A model counts with the most that its process was seen to take."""
@@ -213,10 +333,23 @@ def _restored(path: StrPath, head: int) -> _Now:
     for name, model in state["models"].items():
         if model["since"]:
             now.models[name] = _Model(model["state"], model["since"], model["memory"])
+            now.models[name].asleep = model["asleep"] or {}
+            now.models[name].origin = model["origin"]
     for position, request in state["requests"].items():
         running = request["granted_at"] is not None
         now.requests[f"request/{position}"] = _Request(request["model"], running)
+    for name, seen in state["providers"].items():
+        loads = seen["capabilities"]["load"]
+        now.providers[name] = _Provider(seen["reachable"], seen["version"], seen["code"], seen["cause"], loads)
+    for name, breaker in state["breakers"].items():
+        if breaker["position"]:
+            now.breakers[name] = breaker["state"]
     return now
+
+
+def _reported(record: Record) -> dict[str, int]:
+    memory: dict[str, int] = fields(record).get("residency", {}).get("memory", {})
+    return memory
 
 
 def _size(path: str) -> int:

@@ -35,7 +35,7 @@ class ProviderAuthFailed(BursarError):
     """The provider wants a key, or another one."""
 
     code = "PROVIDER_AUTH_FAILED"
-    message = "{provider} refused the key: {cause}. Set providers.{provider}.key."
+    message = "{provider} refused the key: {cause}. `bursar doctor` says where to set it."
 
 
 class ProviderCancelled(BursarError):

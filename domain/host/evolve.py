@@ -58,7 +58,7 @@ def _grown(state: State, name: str, size: int) -> State:
     model = state.models.get(name)
     if model is None or model.state not in RESIDENT or size <= model.memory.get(RAM, 0):
         return state
-    return measured(state, name, {**model.memory, RAM: size}, "rss")
+    return measured(state, name, {**model.memory, RAM: size}, "rss", again=True)
 
 
 def _others(state: State, device: DeviceReading, reading: Reading) -> int:

@@ -112,13 +112,13 @@ def _hold_overdue(state: State, request: Request, tests: Comparisons) -> bool:
 
 def _infeasible(state: State, need: Amounts, tests: Comparisons) -> Infeasible | None:
     """The first resource of which there could never be enough."""
-    ceilings = ledger.ceilings(state)
-    pinned = {model.name: ledger.takes(model) for model in ledger.pinned(state)}
+    ceilings, immovable = ledger.ceilings(state), ledger.immovable(state)
+    pinned = {model.name: ledger.takes(state, model) for model in ledger.pinned(state)}
     held = ledger.total(pinned.values())
     for resource, amount in need.items():
         if resource not in ceilings:
             continue
-        ceiling = ceilings[resource]
+        ceiling = ceilings[resource] - immovable.get(resource, 0)
         if not tests.hold(f"ceiling {resource}", ceiling, ">=", amount):
             return Infeasible(resource, amount, ceiling, (), _reason(state, "admission.infeasible", tests))
         unpinned = ceiling - held.get(resource, 0)

@@ -7,6 +7,7 @@ from ..requests.line import NS_PER_MS
 from ..requests.state import Request
 from ..state import State
 from . import ledger
+from .abilities import way_out
 from .demand import loss_us_per_hour, rate_per_day
 from .machine import LEAVING, ModelState
 from .state import Model
@@ -48,7 +49,9 @@ def candidate(state: State, model: Model) -> Candidate:
         "leases": len(model.leases),
         "requests_per_day": rate_per_day(model.demand, now_ms) >> 32,
     }
-    return Candidate(model=model.name, score=_score(state, model), frees=ledger.takes(model), figures=figures)
+    return Candidate(
+        model=model.name, score=_score(state, model), frees=ledger.frees(state, model), figures=figures
+    )
 
 
 def load_cost_ms(model: Model) -> int:
@@ -79,6 +82,8 @@ def rooted(state: State, model: Model) -> str | None:
         return "loading"
     if state.host.pinned(model.name):
         return "pinned"
+    if way_out(state, model) is None:
+        return "asleep" if model.state is ModelState.SLEEPING else "its provider cannot unload"
     if model.retry_at > state.at:
         return "refused to leave"
     return None

@@ -6,8 +6,12 @@ from ..events import Decision, Fact
 from ..reasons import Reason
 from .values import Description, Residency
 
+#: Whose doing a change was: `external` when neither the manager's nor that of a process it runs itself.
+Hand = Literal["own", "external"]
+#: How a model leaves memory: for good, or so that it can be woken.
+Leave = Literal["unload", "sleep"]
 #: Why a model leaves.
-Motive = Literal["evicted", "idle", "operator", "pressure", "shutdown"]
+Motive = Literal["evicted", "idle", "operator", "pressure", "shutdown", "recovery"]
 
 
 class OfModel:
@@ -17,6 +21,15 @@ class OfModel:
 
     def subject(self, position: int) -> str:
         return f"model/{self.model}"
+
+
+class OfResidency:
+    """Mixed into events about what a model takes and grants, none of which moves it."""
+
+    model: str
+
+    def subject(self, position: int) -> str:
+        return f"residency/{self.model}"
 
 
 class ModelDescribed(Fact):
@@ -48,6 +61,8 @@ class ModelLoadFailed(OfModel, Fact):
     model: str
     code: str
     cause_text: str
+    #: What a provider that is busy asked for.
+    retry_after_ms: int | None = None
 
 
 class ModelUnloaded(OfModel, Fact):
@@ -68,6 +83,39 @@ class ModelUnloadFailed(OfModel, Fact):
     cause_text: str
 
 
+class ModelSlept(OfModel, Fact):
+    """The model was put to sleep: it gave back most of its memory, and must be woken before it serves."""
+
+    name: ClassVar[str] = "ModelSlept"
+
+    model: str
+    #: What it takes asleep.
+    residency: Residency
+    sleep_ms: int = 0
+    origin: Hand = "own"
+
+
+class ModelWoken(OfModel, Fact):
+    """A sleeping model serves again."""
+
+    name: ClassVar[str] = "ModelWoken"
+
+    model: str
+    residency: Residency
+    wake_ms: int = 0
+    origin: Hand = "own"
+
+
+class ModelWakeFailed(OfModel, Fact):
+    """A sleeping model could not be woken; it sleeps on."""
+
+    name: ClassVar[str] = "ModelWakeFailed"
+
+    model: str
+    code: str
+    cause_text: str
+
+
 class ModelLost(OfModel, Fact):
     """The model vanished without us: a crash, or somebody else's hand."""
 
@@ -75,6 +123,8 @@ class ModelLost(OfModel, Fact):
 
     model: str
     cause_text: str
+    #: `external` for somebody else's hand, or a provider that ended or forgot it.
+    origin: Hand = "own"
 
 
 class ModelFound(OfModel, Fact):
@@ -84,6 +134,33 @@ class ModelFound(OfModel, Fact):
 
     model: str
     residency: Residency
+    #: Who loaded it, as far as can be told; what others loaded stays when the manager closes.
+    origin: Hand = "own"
+
+
+class ResidencyChanged(OfResidency, Fact):
+    """A model in memory is not as it was last recorded: its memory, its device or its window."""
+
+    name: ClassVar[str] = "ResidencyChanged"
+
+    model: str
+    residency: Residency
+    origin: Hand = "external"
+
+
+class MemoryMeasured(OfResidency, Fact):
+    """What the machine itself saw a load take, beside what the provider says of it. Bytes by device."""
+
+    name: ClassVar[str] = "MemoryMeasured"
+
+    model: str
+    #: Version of its engine, as in its description.
+    engine: str
+    #: Empty when the provider does not measure.
+    reported: dict[str, int]
+    sensed: dict[str, int]
+    #: How it was sensed, such as `nvml delta`.
+    provenance: str
 
 
 class EffectOutcomeUnknown(Fact):
@@ -168,6 +245,7 @@ class ModelLoadStarted(OfModel, Decision):
     request: int | None
     need: dict[str, int]
     reason: Reason
+    how: Literal["load", "wake"] = "load"
 
 
 class ModelDrainStarted(OfModel, Decision):
@@ -201,6 +279,7 @@ class ModelUnloadStarted(OfModel, Decision):
     motive: Motive
     plan: int | None
     reason: Reason
+    how: Leave = "unload"
 
 
 class ModelCooledDown(OfModel, Decision):
@@ -221,6 +300,54 @@ class ModelWrittenOff(OfModel, Decision):
     reason: Reason
 
 
+class ResidencyAssumed(OfModel, Decision):
+    """Its provider cannot load models: this one is taken to be served whenever the provider is there."""
+
+    name: ClassVar[str] = "ResidencyAssumed"
+
+    model: str
+    reason: Reason
+
+
+class EstimateExceeded(OfResidency, Decision):
+    """A model takes more than was set aside for it; the ledger counts what was measured from here on."""
+
+    name: ClassVar[str] = "EstimateExceeded"
+
+    model: str
+    #: Bytes by device.
+    expected: dict[str, int]
+    measured: dict[str, int]
+    reason: Reason
+
+
+class ContextShrunk(OfResidency, Decision):
+    """A model in memory has a smaller window than was asked for, in tokens over all slots."""
+
+    name: ClassVar[str] = "ContextShrunk"
+
+    model: str
+    asked: int
+    granted: int
+    reason: Reason
+
+
+class UnderreportingNoticed(Decision):
+    """A provider says again and again that its models take less than they do: what it says is corrected."""
+
+    name: ClassVar[str] = "UnderreportingNoticed"
+
+    provider: str
+    model: str
+    engine: str
+    #: What is added to its figures from here on, in per-mille of them.
+    added_per_mille: int
+    reason: Reason
+
+    def subject(self, position: int) -> str:
+        return f"provider/{self.provider}"
+
+
 class ResourcesFreed(Decision):
     """What an operator wanted freed is free."""
 
@@ -237,8 +364,13 @@ EVENTS = (
     ModelLoadFailed,
     ModelUnloaded,
     ModelUnloadFailed,
+    ModelSlept,
+    ModelWoken,
+    ModelWakeFailed,
     ModelLost,
     ModelFound,
+    ResidencyChanged,
+    MemoryMeasured,
     EffectOutcomeUnknown,
     PinChanged,
     UnloadRequested,
@@ -251,5 +383,9 @@ EVENTS = (
     ModelUnloadStarted,
     ModelCooledDown,
     ModelWrittenOff,
+    ResidencyAssumed,
+    EstimateExceeded,
+    ContextShrunk,
+    UnderreportingNoticed,
     ResourcesFreed,
 )

@@ -4,7 +4,7 @@ from ..copying import replace
 from ..state import State
 from . import ledger
 from .eviction import Amounts
-from .machine import ModelState
+from .leaving import may_drain
 from .state import Freeing
 
 
@@ -14,7 +14,7 @@ def wished(state: State) -> State:
     idle = tuple(
         model.name
         for model in state.models.values()
-        if model.state is ModelState.READY
+        if may_drain(state, model)
         and not model.leases
         and not state.host.pinned(model.name)
         and model.name not in waiting

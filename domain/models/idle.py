@@ -10,6 +10,7 @@ from ..host.state import Phase
 from ..reasons import Comparisons, Reason
 from ..requests.line import NS_PER_MS
 from ..state import State
+from .abilities import way_out
 from .candidates import load_cost_ms
 from .leaving import drain
 from .machine import ModelState
@@ -38,6 +39,8 @@ def idle_limit_ms(state: State, model: Model) -> int | None:
     None when it is not idle or somebody waits for it, when it is pinned, and when it may stay for ever.
     """
     if model.state is not ModelState.READY or model.leases or state.host.pinned(model.name):
+        return None
+    if way_out(state, model) is None:
         return None
     if any(request.model == model.name for request in state.waiting()):
         return None

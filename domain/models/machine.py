@@ -2,8 +2,10 @@
 
     absent → loading → ready → draining → unloading → absent
     loading → failed → (cool-down) → absent        draining → ready (the load that displaced it is off)
-    ready ⇄ sleeping                               unloading → ready (the provider refused)
-    any → lost (it vanished without us) → absent   absent | lost | loading → ready (found in memory)
+    unloading → ready (the provider refused)       any → lost (it vanished without us) → absent
+    unloading → sleeping → loading → ready         ready ⇄ sleeping (by somebody else's hand)
+    absent → ready (assumed: its provider cannot load models)
+    absent | failed | loading | unloading → ready | sleeping (found in memory)
 
 The kernel asks `TABLE`, a dict; a trigger call of the library costs a hundred times as much.
 """
@@ -43,6 +45,8 @@ RESIDENT = (
     ModelState.UNLOADING,
     ModelState.SLEEPING,
 )
+#: States from which it is loaded or woken.
+LOADABLE = (ModelState.ABSENT, ModelState.SLEEPING)
 #: States in which a model takes memory and will give it back by itself.
 LEAVING = (ModelState.DRAINING, ModelState.UNLOADING)
 
@@ -57,17 +61,27 @@ class Edge(TypedDict):
 
 #: Triggers are the names of the events that cause them.
 EDGES: list[Edge] = [
-    {"trigger": "ModelLoadStarted", "source": [ModelState.ABSENT], "dest": ModelState.LOADING},
+    {"trigger": "ModelLoadStarted", "source": list(LOADABLE), "dest": ModelState.LOADING},
     {"trigger": "ModelLoaded", "source": [ModelState.LOADING], "dest": ModelState.READY},
     {"trigger": "ModelLoadFailed", "source": [ModelState.LOADING], "dest": ModelState.FAILED},
     {"trigger": "ModelCooledDown", "source": [ModelState.FAILED], "dest": ModelState.ABSENT},
-    {"trigger": "ModelDrainStarted", "source": [ModelState.READY], "dest": ModelState.DRAINING},
+    {
+        "trigger": "ModelDrainStarted",
+        "source": [ModelState.READY, ModelState.SLEEPING],
+        "dest": ModelState.DRAINING,
+    },
     {"trigger": "ModelDrainCancelled", "source": [ModelState.DRAINING], "dest": ModelState.READY},
     {"trigger": "ModelUnloadStarted", "source": [ModelState.DRAINING], "dest": ModelState.UNLOADING},
     {"trigger": "ModelUnloaded", "source": [ModelState.UNLOADING], "dest": ModelState.ABSENT},
     {"trigger": "ModelUnloadFailed", "source": [ModelState.UNLOADING], "dest": ModelState.READY},
-    {"trigger": "ModelSlept", "source": [ModelState.READY], "dest": ModelState.SLEEPING},
-    {"trigger": "ModelWoken", "source": [ModelState.SLEEPING], "dest": ModelState.READY},
+    {
+        "trigger": "ModelSlept",
+        "source": [state for state in ModelState if state not in (ModelState.SLEEPING, ModelState.LOST)],
+        "dest": ModelState.SLEEPING,
+    },
+    {"trigger": "ModelWoken", "source": [ModelState.LOADING, ModelState.SLEEPING], "dest": ModelState.READY},
+    {"trigger": "ModelWakeFailed", "source": [ModelState.LOADING], "dest": ModelState.SLEEPING},
+    {"trigger": "ResidencyAssumed", "source": [ModelState.ABSENT], "dest": ModelState.READY},
     {"trigger": "ModelLost", "source": list(RESIDENT), "dest": ModelState.LOST},
     {"trigger": "ModelWrittenOff", "source": [ModelState.LOST], "dest": ModelState.ABSENT},
     {

@@ -2,12 +2,15 @@
 
 from ..copying import replace
 from ..draft import Draft
+from ..providers.names import provider_of
 from ..reasons import Comparisons, Reason
 from ..requests.line import line
+from ..resilience.gate import hold
 from ..state import State
 from . import ledger
+from .abilities import abilities
 from .admission import Evict, Fits, admit, evidence
-from .events import ModelLoadStarted, PlanAbandoned
+from .events import ModelLoadStarted, PlanAbandoned, ResidencyAssumed
 from .eviction import Amounts
 from .leaving import spare
 from .machine import ModelState
@@ -16,7 +19,26 @@ from .state import Model, Plan
 
 def start_load(draft: Draft, model: str, request: int | None, need: Amounts, reason: Reason) -> None:
     """Ask for a load; its memory counts from here on."""
-    draft.conclude(ModelLoadStarted(model=model, request=request, need=need, reason=reason))
+    asleep = draft.state.models[model].state is ModelState.SLEEPING
+    draft.conclude(
+        ModelLoadStarted(
+            model=model, request=request, need=need, how="wake" if asleep else "load", reason=reason
+        )
+    )
+
+
+def assume(draft: Draft, model: Model) -> bool:
+    """Take it to be in memory where its provider cannot load; whether that is so."""
+    can = abilities(draft.state, model.name)
+    tests = Comparisons()
+    if model.state is not ModelState.ABSENT or not tests.hold(
+        "its provider can load", int(can.load), "==", 0
+    ):
+        return False
+    provider = draft.state.providers[provider_of(model.name)]
+    reason = Reason(rule="residency.assumed", tests=tests.tests, evidence={"provider": provider.position})
+    draft.conclude(ResidencyAssumed(model=model.name, reason=reason))
+    return True
 
 
 def start_planned_loads(draft: Draft) -> None:
@@ -29,7 +51,7 @@ def start_planned_loads(draft: Draft) -> None:
             for resource, amount in plan.need.items()
             if resource in free
         ]
-        if all(fits):
+        if all(fits) and hold(draft.state, plan.model, tests, load=True) is None:
             reason = Reason(rule="plan.ready", tests=tests.tests, evidence={"plan": plan.position})
             start_load(draft, plan.model, plan.request, plan.need, reason)
 
@@ -74,7 +96,8 @@ def _flaw(state: State, plan: Plan) -> Reason | None:
     if not tests.hold("waiting requests", waiting, ">", 0):
         return Reason(rule="plan.unwanted", tests=tests.tests)
     model = state.models[plan.model]
-    if not tests.hold("model_state", model.state.value, "==", ModelState.ABSENT.value):
+    loadable = ModelState.SLEEPING if model.state is ModelState.SLEEPING else ModelState.ABSENT
+    if not tests.hold("model_state", model.state.value, "==", loadable.value):
         return Reason(rule="plan.needless", tests=tests.tests)
     if _outdated(state, plan, model, tests):
         return Reason(rule="plan.outdated", tests=tests.tests)

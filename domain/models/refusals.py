@@ -1,12 +1,13 @@
 """Turning requests away, with what the error's message names."""
 
 from ..draft import Draft
+from ..providers.names import provider_of
 from ..reasons import Comparisons, Reason
 from ..requests.events import RequestRejected
 from ..requests.state import Request
 from .admission import Infeasible
 from .lapse import pause_ms
-from .ledger import MODELS
+from .ledger import is_count
 from .state import Model
 
 
@@ -17,6 +18,22 @@ def reject(draft: Draft, request: Request, code: str, values: dict[str, str], re
             request=request.position, model=request.model, code=code, values=values, reason=reason
         )
     )
+
+
+def load_failure(code: str, model: str, cause: str) -> dict[str, str]:
+    """What the error of a load that failed with this code names."""
+    values = {"model": model, "cause": cause}
+    match code:
+        case "OUT_OF_MEMORY":
+            return {**values, "phase": "load"}
+        case "INVALID_MODEL_ID":
+            return {"model": model, "problem": cause}
+        case "UNSUPPORTED":
+            return {"model": model, "provider": provider_of(model), "what": cause}
+        case _ if code.startswith("PROVIDER_"):
+            return {**values, "provider": provider_of(model)}
+        case _:
+            return values
 
 
 def reject_failed(draft: Draft, request: Request, model: Model) -> None:
@@ -41,7 +58,7 @@ def reject_infeasible(draft: Draft, request: Request, model: str, verdict: Infea
     values = {
         "model": model,
         "need": str(verdict.need),
-        "unit": "" if resource == MODELS else " bytes",
+        "unit": "" if is_count(resource) else " bytes",
         "resource": resource,
         "ceiling": str(verdict.ceiling),
         "note": f" while other processes use {other} bytes" if other else "",

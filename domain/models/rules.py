@@ -2,62 +2,90 @@
 
 from ..draft import Draft
 from ..host.state import Phase
-from ..reasons import Reason
+from ..reasons import Comparisons, Reason
 from ..requests.events import LeaseRevoked
 from ..requests.line import lacks_room
+from ..resilience.fallback import redirect
+from ..resilience.gate import hold
 from .admission import Fits, admit
 from .events import (
     FreeRequested,
+    ModelFound,
     ModelLoaded,
     ModelLoadFailed,
     ModelLost,
+    ModelSlept,
     ModelUnloaded,
     ModelUnloadFailed,
+    ModelWakeFailed,
+    ModelWoken,
     ModelWrittenOff,
+    ResidencyChanged,
     ResourcesFreed,
     UnloadRequested,
 )
-from .leaving import drain
-from .machine import ModelState
-from .plans import start_load
-from .refusals import reject
+from .growth import tell_excess, tell_shrunk
+from .leaving import drain, may_drain
+from .machine import LOADABLE
+from .plans import assume, start_load
+from .refusals import load_failure, reject
 
 
-def on_loaded(draft: Draft, fact: ModelLoaded) -> None:
-    """Somebody may have changed his mind meanwhile."""
+def on_loaded(draft: Draft, fact: ModelLoaded | ModelWoken) -> None:
+    """It may take more or grant less than expected; and somebody may have changed his mind meanwhile."""
+    tell_excess(draft, fact.model, fact.residency)
+    tell_shrunk(draft, fact.model, fact.residency)
     model = draft.state.models[fact.model]
-    if model.unwanted:
+    if model.unwanted and may_drain(draft.state, model):
         drain(draft, model, "operator", None, Reason(rule="unload.requested"))
 
 
-def on_load_failed(draft: Draft, fact: ModelLoadFailed) -> None:
-    """Whoever waited for it hears why."""
-    values = {"model": fact.model, "cause": fact.cause_text}
+def on_found(draft: Draft, fact: ModelFound | ResidencyChanged) -> None:
+    """What others loaded or changed may have a smaller window than ours would have."""
+    tell_shrunk(draft, fact.model, fact.residency)
+
+
+def on_slept(draft: Draft, fact: ModelSlept) -> None:
+    """It serves nobody before it is woken; somebody may have waited for its memory."""
+    revoke_leases(draft, fact.model, f"it was put to sleep ({fact.origin})")
+    _finish_freeing(draft)
+
+
+def on_load_failed(draft: Draft, fact: ModelLoadFailed | ModelWakeFailed) -> None:
+    """Whoever waited for it hears why, or is served by another model; who was only busy is waited for."""
+    if fact.code == "PROVIDER_BUSY":
+        return
+    values = load_failure(fact.code, fact.model, fact.cause_text)
     for request in draft.state.waiting():
-        if request.model == fact.model:
+        if request.model == fact.model and not redirect(draft, request, "fallback.load_failed"):
             reject(draft, request, fact.code, values, Reason(rule="load.failed"))
 
 
 def on_lost(draft: Draft, fact: ModelLost) -> None:
     """Its leases are void, and its memory is struck from the books."""
-    for position in draft.state.models[fact.model].leases:
+    revoke_leases(draft, fact.model, fact.cause_text)
+    draft.conclude(ModelWrittenOff(model=fact.model, reason=Reason(rule="model.lost")))
+    _finish_freeing(draft)
+
+
+def revoke_leases(draft: Draft, model: str, cause: str) -> None:
+    """Whoever holds it holds nothing any more."""
+    for position in draft.state.models[model].leases:
         draft.conclude(
             LeaseRevoked(
                 request=position,
-                model=fact.model,
+                model=model,
                 code="MODEL_LOST",
-                values={"model": fact.model, "cause": fact.cause_text},
+                values={"model": model, "cause": cause},
                 reason=Reason(rule="lease.model_lost"),
             )
         )
-    draft.conclude(ModelWrittenOff(model=fact.model, reason=Reason(rule="model.lost")))
-    _finish_freeing(draft)
 
 
 def on_unload_requested(draft: Draft, fact: UnloadRequested) -> None:
     """Drain it; one that is still loading leaves as soon as it is loaded."""
     model = draft.state.models.get(fact.model)
-    if model and model.state is ModelState.READY:
+    if model and may_drain(draft.state, model):
         drain(draft, model, "operator", None, Reason(rule="unload.requested"))
 
 
@@ -66,7 +94,7 @@ def on_free_requested(draft: Draft, _fact: FreeRequested) -> None:
     freeing = draft.state.freeing
     for name in freeing.pending if freeing else ():
         model = draft.state.models[name]
-        if model.state is ModelState.READY:
+        if may_drain(draft.state, model):
             drain(draft, model, "operator", None, Reason(rule="free.requested"))
     _finish_freeing(draft)
 
@@ -93,8 +121,11 @@ def preload(draft: Draft) -> None:
         return
     for name in state.host.settings.preload:
         model = draft.state.models.get(name)
-        if not model or not model.description or model.state is not ModelState.ABSENT or name in state.plans:
+        if not model or not model.description or model.state not in LOADABLE or name in state.plans:
+            continue
+        if assume(draft, model):
             continue
         verdict = admit(draft.state, None, model.description)
-        if isinstance(verdict, Fits) and verdict.free_now:
+        held = hold(draft.state, name, Comparisons(), load=True)
+        if isinstance(verdict, Fits) and verdict.free_now and held is None:
             start_load(draft, name, None, verdict.need, verdict.reason)

@@ -11,6 +11,10 @@ from ..reasons import Comparisons, Reason
 from ..requests.events import LeaseGranted
 from ..requests.line import NS_PER_MS, line, overdue, overtaken_ms, passed
 from ..requests.state import Request
+from ..resilience.fallback import redirect
+from ..resilience.gate import hold, passes
+from ..resilience.refusing import turn_away
+from ..resilience.review import review
 from ..state import State
 from . import ledger
 from .admission import Evict, Fits, Infeasible, Wait, admit
@@ -19,8 +23,8 @@ from .events import EvictionPlanned
 from .eviction import Amounts
 from .lapse import cool_down, expire_waiting
 from .leaving import drain, drain_everything, unload_drained
-from .machine import ModelState
-from .plans import review_plans, start_load, start_planned_loads
+from .machine import LOADABLE, ModelState
+from .plans import assume, review_plans, start_load, start_planned_loads
 from .refusals import reject_failed, reject_infeasible
 from .relief import relieve
 from .state import Model
@@ -31,6 +35,8 @@ def schedule(draft: Draft) -> dict[int, Reason]:
     """Do everything that has become possible or necessary; return why each waiting request waits."""
     expire_waiting(draft)
     cool_down(draft)
+    review(draft)
+    turn_away(draft)
     review_plans(draft)
     reasons: dict[int, Reason] = {}
     match draft.state.host.phase:
@@ -49,7 +55,8 @@ def schedule(draft: Draft) -> dict[int, Reason]:
 def grantable(state: State, request: Request) -> bool:
     """Whether a lease is free for it at this moment."""
     model = state.models[request.model]
-    return model.state is ModelState.READY and _slot_is_free(model, Comparisons())
+    ready = model.state is ModelState.READY and _slot_is_free(model, Comparisons())
+    return ready and passes(state, request.model)
 
 
 def on_its_way(state: State, request: Request) -> Reason:
@@ -115,8 +122,8 @@ def _barrier(state: State, request: Request, barred: dict[str, int]) -> Reason |
 def _uses(state: State, model: Model) -> Amounts:
     """What serving a model keeps others from: nothing when its room could not be had in any case."""
     if model.state is ModelState.READY and not rooted(state, model):
-        return ledger.takes(model)
-    if model.state is ModelState.ABSENT and model.name not in state.plans and model.description:
+        return ledger.takes(state, model)
+    if model.state in LOADABLE and model.name not in state.plans and model.description:
         return ledger.need(state, model.description)
     return {}
 
@@ -127,21 +134,40 @@ def _serve(draft: Draft, request: Request, barred: dict[str, int]) -> Reason | N
     match model.state:
         case ModelState.READY:
             return _grant(draft, request, model)
-        case ModelState.ABSENT if model.name not in draft.state.plans and model.description:
+        case ModelState.SLEEPING if model.retry_at > draft.state.at:
+            return _turn_away_failed(draft, request, model)
+        case ModelState.ABSENT if assume(draft, model):
+            return _grant(draft, request, draft.state.models[model.name])
+        case ModelState.ABSENT | ModelState.SLEEPING if (
+            model.name not in draft.state.plans and model.description
+        ):
+            held = hold(draft.state, model.name, Comparisons(), load=True)
+            if held:
+                return held
             wait = _place(draft, request, model.description)
             if wait and overdue(draft.state, request):
                 for resource in wait.shortfall:
                     barred.setdefault(resource, request.position)
             return wait.reason if wait else None
         case ModelState.FAILED:
-            reject_failed(draft, request, model)
-            return None
+            return _turn_away_failed(draft, request, model)
         case _:
             return on_its_way(draft.state, request)
 
 
+def _turn_away_failed(draft: Draft, request: Request, model: Model) -> Reason | None:
+    """Its model failed a moment ago: another answers, or nobody; who was only busy is waited for."""
+    held = hold(draft.state, model.name, Comparisons(), load=True)
+    if held is None and not redirect(draft, request, "fallback.cool_down"):
+        reject_failed(draft, request, model)
+    return held
+
+
 def _grant(draft: Draft, request: Request, model: Model) -> Reason | None:
     tests = Comparisons()
+    held = hold(draft.state, model.name, tests)
+    if held:
+        return held
     if not _slot_is_free(model, tests):
         return Reason(rule="queue.slots", tests=tests.tests)
     tests.hold("model_state", model.state.value, "==", ModelState.READY.value)

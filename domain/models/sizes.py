@@ -1,9 +1,11 @@
-"""What models were seen to take."""
+"""What models were seen to take, and how the ledger follows."""
 
 from ..copying import replace
 from ..state import State, with_model
-from . import ledger
+from .calibration import LOADS, identity, largest, learnt
 from .eviction import Amounts
+from .expected import expected
+from .state import Model
 from .values import Description, Residency
 
 
@@ -13,19 +15,49 @@ def identify(description: Description | None, residency: Residency) -> str:
         return ""
     described = description.digest, description.context_tokens, description.slots
     found = residency.digest, residency.context_tokens, residency.slots
-    return ledger.identity(description) if found == described else ""
+    return identity(description) if found == described else ""
 
 
-def measured(state: State, name: str, memory: Amounts, provenance: str) -> State:
-    """Count a model with the most that its like was seen to take, and expect that of the next load.
+def measured(
+    state: State, name: str, memory: Amounts, provenance: str, *, again: bool = False, learn: bool = True
+) -> State:
+    """Count a model with the most that its like was seen to take lately, and expect that of the next load.
 
-    A model grows after its load, with its first prompts, and pages that were swapped out come back.
+    A model grows after its load, with its first prompts, and pages that were swapped out come back: `again`
+    when it is the same load that is measured once more. `learn` is false for what is no whole load.
     """
     model = state.models[name]
-    most = dict(state.measured.get(model.identity, {}))
-    for device, size in memory.items():
-        most[device] = max(size, most.get(device, 0))
-    counted = replace(model, memory=most, provenance=f"measured ({provenance})")
-    if not model.identity:
-        return with_model(state, counted)
-    return with_model(state, counted, measured={**state.measured, model.identity: most})
+    if not memory:
+        return _unmeasured(state, model)
+    memory = corrected(state, model, memory)
+    provenance = f"measured ({provenance})"
+    description = model.description
+    if description is None or not learn or model.identity != identity(description):
+        most = _most_of_its_like(state, model, memory, again=again) if learn else memory
+        return with_model(state, replace(model, memory=most, provenance=provenance))
+    calibration = learnt(state.calibration, description, memory, again=again)
+    most = largest(calibration.measured[model.identity])
+    counted = replace(model, memory=most, provenance=provenance)
+    return with_model(state, counted, calibration=calibration)
+
+
+def corrected(state: State, model: Model, memory: Amounts) -> Amounts:
+    """What a provider reports, and what is added to it since it was noticed to report too little."""
+    added = state.calibration.added.get(model.description.engine, 0) if model.description else 0
+    return {device: size * (1000 + added) // 1000 for device, size in memory.items()} if added else memory
+
+
+def _most_of_its_like(state: State, model: Model, memory: Amounts, *, again: bool) -> Amounts:
+    """Of a model that is not, or not any more, as it is described."""
+    loads = state.calibration.measured.get(model.identity, ())[-LOADS:]
+    return largest((*loads, *((model.memory,) if again else ()), memory))
+
+
+def _unmeasured(state: State, model: Model) -> State:
+    """Its provider does not say: what was expected is counted. Of one that cannot load, nothing is known."""
+    if model.assumed or model.description is None:
+        return with_model(state, replace(model, memory={}, provenance="assumed" if model.assumed else ""))
+    if model.expected:
+        return with_model(state, model)
+    found = expected(state, model.description)
+    return with_model(state, replace(model, memory=found.likeliest, provenance=found.provenance))

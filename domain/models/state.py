@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from .demand import Demand
-from .events import Motive
+from .events import Hand, Motive
 from .eviction import Amounts
 from .machine import ModelState
-from .values import Description
+from .values import Description, Residency
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ class Model:
     failure: str = ""
     #: An operator wants it out as soon as it has been loaded.
     unwanted: bool = False
+    #: Who loaded it.
+    origin: Hand = "own"
+    #: Its provider cannot load: it is no model of ours to move, and takes what its provider says or nothing.
+    assumed: bool = False
+    #: As its provider reported it last; None while it is not in memory.
+    residency: Residency | None = None
+    #: Bytes by device that were set aside for its load.
+    expected: Amounts = field(default_factory=dict[str, int])
+    #: Bytes by device that it took when it slept last; None before the first time.
+    asleep: Amounts | None = None
 
 
 @dataclass(frozen=True)

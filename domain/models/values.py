@@ -4,6 +4,8 @@ from ..events import Value
 
 #: Name of the device that stands for main memory; graphics devices are `gpu0`, `gpu1`, …
 RAM = "ram"
+#: Device of a model that runs on another machine: it takes nothing of this one.
+REMOTE = "remote"
 
 
 class Description(Value):
@@ -14,7 +16,7 @@ class Description(Value):
     digest: str
     #: Version of the engine: a measured size is only good for the same one.
     engine: str
-    #: Device the model will be placed on.
+    #: Device the model will be placed on; `REMOTE` for another machine's.
     device: str
     weights_bytes: int
     kv_bytes_per_token: int
@@ -40,10 +42,11 @@ class Residency(Value):
 
     model: str
     digest: str
-    #: Device name to bytes, in the order of the names.
+    #: Device name to bytes, in the order of the names; empty when its provider does not measure.
     memory: dict[str, int]
     #: How the bytes were obtained, such as `rss` or `nvml delta`.
     provenance: str
+    #: Window it really has, over all slots; 0 when its provider does not say.
     context_tokens: int
     slots: int
     #: Process that holds it, when the provider runs one for each model.

@@ -21,6 +21,8 @@ class ProviderObserved(Fact):
     #: Code and text of the error, when it did not answer as it should.
     code: str
     cause_text: str
+    #: How many models it was seen to hold at once, where a load displaced others.
+    max_loaded: int | None = None
 
     def subject(self, position: int) -> str:
         return f"provider/{self.provider}"

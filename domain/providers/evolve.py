@@ -17,6 +17,9 @@ def _observed(state: State, body: ProviderObserved, event: Event) -> State:
         version=body.engine,
         capabilities=body.capabilities,
         position=event.position,
+        code=body.code,
+        cause=body.cause_text,
+        max_loaded=body.max_loaded,
     )
     return replace(state, providers={**state.providers, body.provider: seen})
 

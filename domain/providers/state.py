@@ -17,3 +17,8 @@ class Provider:
     capabilities: Capabilities
     #: Position of the observation.
     position: int
+    #: Code and text of the error, when it did not answer as it should.
+    code: str = ""
+    cause: str = ""
+    #: How many models it holds at once; None where that is not known.
+    max_loaded: int | None = None

@@ -58,9 +58,26 @@ class RequestFinished(OfRequest, Fact):
     completion_tokens: int | None = None
     #: From the grant to the first token.
     first_token_ms: int | None = None
+    #: Of that, what the provider says that it loaded for.
+    load_ms: int | None = None
     #: Code and text of the error of a failed one.
     error_code: str | None = None
     error: str | None = None
+
+
+class PromptTruncated(OfRequest, Fact):
+    """The provider cut the prompt and answered what was left of it."""
+
+    name: ClassVar[str] = "PromptTruncated"
+
+    request: int
+    model: str
+    #: Tokens that were left, and that there had been as far as can be told.
+    prompt_tokens: int
+    expected_tokens: int
+    context_tokens: int
+    #: How it is known: `halved`, `filled`, `far_below_estimate`, `reported`.
+    signature: str
 
 
 class RequestQueued(OfRequest, Decision):
@@ -133,6 +150,7 @@ EVENTS = (
     RequestArrived,
     RequestCancelled,
     RequestFinished,
+    PromptTruncated,
     RequestQueued,
     LeaseGranted,
     RequestRejected,

@@ -101,16 +101,17 @@ def _aborted(state: State, body: e.RequestAborted | e.LeaseRevoked, event: Event
     return _ended(state, body, event, "aborted")
 
 
-def _queued(state: State, _body: e.RequestQueued, _event: Event) -> State:
+def _noted(state: State, _body: e.RequestQueued | e.PromptTruncated, _event: Event) -> State:
     return state
 
 
 EVOLVE: dict[type[Body], Callable[..., State]] = {
     e.RequestArrived: _arrived,
-    e.RequestQueued: _queued,
+    e.RequestQueued: _noted,
     e.LeaseGranted: _granted,
     e.RequestFinished: _finished,
     e.RequestCancelled: _cancelled,
+    e.PromptTruncated: _noted,
     e.RequestRejected: _rejected,
     e.RequestExpired: _expired,
     e.LeaseRevoked: _aborted,

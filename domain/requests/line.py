@@ -5,7 +5,7 @@ earlier one's budget runs from the first time that happens; once it is spent, it
 nothing may be served that stands in its way.
 """
 
-from ..models.machine import ModelState
+from ..models.machine import LOADABLE
 from ..state import State
 from .state import Request
 
@@ -50,8 +50,5 @@ def lacks_room(state: State, request: Request) -> bool:
     """Whether it waits for room: its model is not in memory and no room is being made for it."""
     model = state.models.get(request.model)
     return (
-        request.waiting
-        and model is not None
-        and model.state is ModelState.ABSENT
-        and request.model not in state.plans
+        request.waiting and model is not None and model.state in LOADABLE and request.model not in state.plans
     )

@@ -5,6 +5,9 @@ from ..host.state import Phase
 from ..models.refusals import reject
 from ..models.schedule import grantable, on_its_way, schedule
 from ..reasons import Comparisons, Reason
+from ..resilience.fallback import redirect
+from ..resilience.gate import refusing
+from ..resilience.refusing import turn_away
 from .events import LeaseRevoked, RequestAborted, RequestArrived, RequestQueued
 from .state import Request
 
@@ -18,9 +21,9 @@ def on_arrived(draft: Draft, _fact: RequestArrived) -> None:
     reasons = schedule(draft)
     still = draft.state.requests.get(request.position)
     # The lease that was free may be barred to it: then it must wait after all, and the queue may be full.
-    if still and still.waiting and not _finds_queue_full(draft, request):
-        reason = reasons.get(request.position) or on_its_way(draft.state, request)
-        draft.conclude(RequestQueued(request=request.position, model=request.model, reason=reason))
+    if still and still.waiting and not _finds_queue_full(draft, still):
+        reason = reasons.get(still.position) or on_its_way(draft.state, still)
+        draft.conclude(RequestQueued(request=still.position, model=still.model, reason=reason))
 
 
 def abort_open(draft: Draft, rule: str) -> None:
@@ -51,6 +54,11 @@ def _turned_away(draft: Draft, request: Request) -> bool:
         return True
     model = state.models.get(request.model)
     if not tests.hold("described", int(model is not None and model.description is not None), "==", 1):
+        if redirect(draft, request, "fallback.unknown"):
+            return False
+        if refusing(state, request.model):
+            turn_away(draft)
+            return True
         values = {"model": request.model, "problem": "no provider has described it"}
         reject(draft, request, "INVALID_MODEL_ID", values, Reason(rule="queue.unknown", tests=tests.tests))
         return True

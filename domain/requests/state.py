@@ -20,6 +20,11 @@ class Request:
     granted_at: int | None = None
     #: Since when requests that came later have been served ahead of it; None when none has.
     overtaken_since: int | None = None
+    #: Attempts after the first that were granted, and whether the last one's failure is counted already.
+    retries: int = 0
+    judged: bool = False
+    #: Models that were asked for and could not be had, before another was turned to.
+    left: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> bool:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from bursar.domain.models.events import FreeRequested, PinChanged, UnloadRequested
 from bursar.domain.models.machine import ModelState
+from bursar.domain.providers.values import Capabilities
+from bursar.domain.requests.events import PromptTruncated
+from bursar.domain.resilience.events import BreakerSet, RecoveryFinished, RetryAsked, Wished
 from bursar.domain.settings import Settings
 from bursar.testing.machines import Faults, Kind
 from bursar.testing.worlds import Watch, World
@@ -82,6 +85,107 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
+class Observe:
+    """The provider of a model, which is its only one, can do something else."""
+
+    model: str
+    load: bool = True
+    unload: bool = True
+    sleep: bool = False
+
+    def play(self, world: World) -> None:
+        can = Capabilities(load=self.load, unload=self.unload, sleep=self.sleep, measure_memory=True)
+        world.observe(self.model, can)
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """Somebody else puts a model to sleep, or wakes it."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        world.nap(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Shrink:
+    """Somebody else has a model loaded with a smaller window."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        world.shrink(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """The machine sees a model take so much of what is reported of it, several times."""
+
+    model: str
+    per_mille: int
+    times: int = 1
+
+    def play(self, world: World) -> None:
+        for _ in range(self.times):
+            world.sense(self.model, self.per_mille)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The calls of those that hold a model fail before their first byte."""
+
+    model: str
+    code: str
+
+    def play(self, world: World) -> None:
+        for request in world.state.models[self.model].leases:
+            world.submit(RetryAsked(request=request, code=self.code, cause_text="the script says so"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The provider has cut the prompts of those that hold a model."""
+
+    model: str
+
+    def play(self, world: World) -> None:
+        for request in world.state.models[self.model].leases:
+            world.submit(
+                PromptTruncated(
+                    request=request,
+                    model=self.model,
+                    signature="reported",
+                    prompt_tokens=1,
+                    expected_tokens=2,
+                    context_tokens=1,
+                )
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """An operator sets the breaker of a model's provider, which is its only one; and it is recovered."""
+
+    model: str
+    state: Wished
+
+    def play(self, world: World) -> None:
+        world.submit(BreakerSet(provider=self.model, state=self.state))
+        world.submit(RecoveryFinished(provider=self.model, action="cleanup", ok=True, cause_text="done"))
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """The chances of faults are others from here on."""
+
+    faults: Faults
+
+    def play(self, world: World) -> None:
+        world.machine.faults = self.faults
+
+
+@dataclass(frozen=True, slots=True)
 class Configure:
     """The settings change."""
 
@@ -155,12 +259,32 @@ class Restart:
         if self.graceful:
             world.stop()
         for model in self.dead:
-            world.machine.held.pop(model, None)
+            world.machine.forget(model)
         world.start(*self.early)
 
 
 Action = (
-    Wait | Ask | Traffic | Cancel | Lose | Find | Configure | Pin | Unload | Free | Sample | Replace | Restart
+    Wait
+    | Ask
+    | Traffic
+    | Cancel
+    | Lose
+    | Find
+    | Observe
+    | Nap
+    | Shrink
+    | Sense
+    | Trouble
+    | Cut
+    | SetBreaker
+    | Luck
+    | Configure
+    | Pin
+    | Unload
+    | Free
+    | Sample
+    | Replace
+    | Restart
 )
 
 

@@ -13,11 +13,15 @@ from .scripts import (
     Find,
     Free,
     Lose,
+    Nap,
+    Observe,
     Pin,
     Replace,
     Restart,
     Sample,
     Script,
+    Sense,
+    Shrink,
     Traffic,
     Unload,
     Wait,
@@ -59,10 +63,15 @@ asks = st.builds(
 )
 waits = st.builds(Wait, st.sampled_from((1, 10, 100, 1_000, 5_000, 60_000)))
 traffic = st.builds(Traffic, names, st.sampled_from((50, 400)), st.integers(2, 8))
+abilities = (st.booleans(), st.booleans(), st.booleans())
 rare: tuple[st.SearchStrategy[Action], ...] = (
     st.builds(Cancel, st.integers(0, 7)),
     st.builds(Lose, names),
     st.builds(Find, names),
+    st.builds(Observe, names, *abilities),
+    st.builds(Nap, names),
+    st.builds(Shrink, names),
+    st.builds(Sense, names, st.sampled_from((900, 1_100, 2_000, 3_000)), st.sampled_from((1, 3))),
     st.builds(Configure, settings),
     st.builds(Pin, names, st.booleans()),
     st.builds(Unload, names),

@@ -2,6 +2,7 @@
 
 from bursar.domain.host.events import MemoryOvercommitted, MemoryRelieved, MetricsSampled
 from bursar.domain.models.events import (
+    EstimateExceeded,
     EvictionPlanned,
     FreeRequested,
     ModelDrainStarted,
@@ -198,6 +199,7 @@ def test_when_a_limit_is_lowered_idle_models_leave_until_it_holds() -> None:
 def test_a_model_that_takes_more_than_was_expected_displaces_idle_ones() -> None:
     flow = two_idle(described("c", 50), arrived("c"))
     flow.when(loaded("c", 120)).then(
+        decided(EstimateExceeded, model="c", expected={"ram": 50}, measured={"ram": 120}),
         decided(EvictionPlanned, model=None, shortfall={"ram": 70}, victims=("a",)),
         decided(ModelDrainStarted, model="a", motive="pressure"),
         decided(LeaseGranted, model="c"),
@@ -217,6 +219,7 @@ def test_all_idle_models_leave_when_even_they_are_not_enough_and_that_is_said() 
     flow = two_idle(described("c", 50), arrived("c"))
     step = flow.when(loaded("c", 300))
     step.then(
+        EstimateExceeded,
         decided(EvictionPlanned, shortfall={"ram": 200}, victims=("a", "b")),
         *(ModelDrainStarted, ModelDrainStarted),
         decided(MemoryOvercommitted, excess={"ram": 50}, rule="relief"),

@@ -57,10 +57,23 @@ def test_every_event_is_a_fact_with_a_rule_or_a_decision_with_a_reason(body: typ
 def test_every_event_says_what_it_is_about(body: type[Body]) -> None:
     description = described("llama:a").description
     fields: dict[str, Any] = {"model": "llama:a", "request": 7, "intent": 5, "description": description}
-    fields |= {"forgotten": "3fa9", "event": 5}
+    fields |= {"forgotten": "3fa9", "event": 5, "provider": "llama"}
     event = body.model_construct(**{name: fields[name] for name in fields if name in body.model_fields})
     category, slash, name = event.subject(9).partition("/")
-    known = {"host", "model", "request", "plan", "pin", "effect", "description", "subject", "event"}
+    known = {
+        "breaker",
+        "residency",
+        "provider",
+        "host",
+        "model",
+        "request",
+        "plan",
+        "pin",
+        "effect",
+        "description",
+        "subject",
+        "event",
+    }
     assert category in known
     assert bool(slash and name) == (category != "host")
 

@@ -103,36 +103,42 @@ def test_a_budget_that_ended_without_helping_does_not_fire_again() -> None:
 
 def test_a_model_that_refused_to_leave_is_asked_again_when_somebody_wants_its_room() -> None:
     flow = given(
-        running(max_models_loaded=1, load_cooldown_ms=400, **_FOREVER),
+        running(max_models_loaded=1, load_cooldown_ms=4_000, **_FOREVER),
         *(resident("a"), described("b"), arrived("b"), unload_failed("a")),
     )
-    assert wakeup_ms(flow) == 400
-    assert wakeup_ms(flow, fired=400) is None
+    assert wakeup_ms(flow) == 4_000
+    assert wakeup_ms(flow, fired=4_000) is None
     unwanted = given(
-        running(load_cooldown_ms=400, **_FOREVER), resident("a"), FreeRequested(), unload_failed("a")
+        running(load_cooldown_ms=4_000, **_FOREVER), resident("a"), FreeRequested(), unload_failed("a")
     )
     assert wakeup_ms(unwanted) is None
 
 
 def test_a_model_that_refused_to_leave_is_asked_again_while_memory_is_short_or_the_manager_closes() -> None:
     short = given(
-        running(memory_bytes=50, load_cooldown_ms=400, **_FOREVER),
+        running(memory_bytes=50, load_cooldown_ms=4_000, **_FOREVER),
         described("a"),
         found("a"),
         unload_failed("a"),
     )
     assert short.state.host.overcommitted
-    assert wakeup_ms(short) == 400
-    closing = given(running(load_cooldown_ms=400), resident("a"), ManagerStopping(), unload_failed("a"))
-    assert wakeup_ms(closing) == 400
+    assert wakeup_ms(short) == 4_000
+    closing = given(running(load_cooldown_ms=4_000), resident("a"), ManagerStopping(), unload_failed("a"))
+    assert wakeup_ms(closing) == 4_000
 
 
 def test_an_idle_model_that_refused_to_leave_is_left_alone_until_its_pause_is_over() -> None:
     flow = given(
-        running(inactivity_timeout_ms=100, load_cooldown_ms=400, **_FOREVER),
+        running(inactivity_timeout_ms=100, load_cooldown_ms=4_000, **_FOREVER),
         *(resident("a"), FreeRequested(), unload_failed("a")),
     )
-    assert wakeup_ms(flow) == 400
+    assert wakeup_ms(flow) == 4_000
+
+
+def test_a_model_that_refused_to_leave_is_never_asked_again_at_once() -> None:
+    """Nobody waits for the answer: without a pause a provider that refuses would be asked without end."""
+    closing = given(running(load_cooldown_ms=0), resident("a"), ManagerStopping(), unload_failed("a"))
+    assert wakeup_ms(closing) == 1_000
 
 
 def test_nothing_is_idle_before_the_manager_serves() -> None:

@@ -12,6 +12,8 @@ from bursar.testing.simulation import simulate
 
 #: What has to happen in at least one of the worlds, or the simulation proves little.
 SOMETIMES = (
+    "BreakerChanged",
+    "ConcurrencyChanged",
     "EvictionPlanned",
     "LeaseRevoked",
     "MemoryOvercommitted",
@@ -21,10 +23,14 @@ SOMETIMES = (
     "ModelLost",
     "ModelUnloadFailed",
     "PlanAbandoned",
+    "RecoveryFinished",
     "RequestAborted",
     "RequestCancelled",
     "RequestExpired",
+    "RequestRedirected",
     "RequestRejected",
+    "RetryDenied",
+    "RetryGranted",
     "TimerFired",
 )
 

@@ -24,9 +24,8 @@ def test_a_failure_shows_what_was_expected_and_what_was_decided_one_line_each() 
     assert lines[0] == "after RequestArrived:  - expected, + decided instead"
     assert sorted(line[0] for line in lines[1:]) == [" ", "+", "-"]
     assert "- LeaseGranted model='a'" in lines
-    assert (
-        "+ ModelLoadStarted model='a' request=5 need={'models': 1, 'ram': 100} rule='admission.fits'" in lines
-    )
+    load = "+ ModelLoadStarted model='a' request=5 need={'models': 1, 'ram': 100} how='load'"
+    assert f"{load} rule='admission.fits'" in lines
 
 
 def test_nothing_is_expected_by_saying_so() -> None:

@@ -1,0 +1,1 @@
+"""Breakers, retries, concurrency, recovery and fallbacks."""
