@@ -11,15 +11,23 @@ from ..domain.host.events import (
     TimerFired,
 )
 from ..domain.models.events import (
+    Hand,
+    MemoryMeasured,
     ModelDescribed,
     ModelFound,
     ModelLoaded,
     ModelLoadFailed,
     ModelLost,
+    ModelSlept,
     ModelUnloaded,
     ModelUnloadFailed,
+    ModelWakeFailed,
+    ModelWoken,
+    ResidencyChanged,
 )
 from ..domain.models.values import RAM, Description, DeviceReading, Reading, Residency
+from ..domain.providers.events import ProviderObserved
+from ..domain.providers.values import Capabilities
 from ..domain.requests.events import RequestArrived, RequestCancelled, RequestFinished
 from ..domain.settings import Limits, Settings
 from ..domain.state import State
@@ -45,13 +53,19 @@ def configured(settings: Settings = _DEFAULTS, /, **limits: Any) -> SettingsChan
 
 
 def described(
-    model: str, size: int = 100, *, device: str = RAM, slots: int = 1, digest: str | None = None
+    model: str,
+    size: int = 100,
+    *,
+    device: str = RAM,
+    slots: int = 1,
+    digest: str | None = None,
+    engine: str = "test",
 ) -> ModelDescribed:
     """A provider says that a model takes `size` bytes of a device."""
     description = Description(
         model=model,
         digest=digest or model,
-        engine="test",
+        engine=engine,
         device=device,
         weights_bytes=size,
         kv_bytes_per_token=0,
@@ -68,9 +82,9 @@ def resident(model: str, size: int = 100, *, device: str = RAM, slots: int = 1) 
     return described(model, size, device=device, slots=slots), found(model)
 
 
-def found(model: str, size: int | None = None) -> Callable[[State], ModelFound]:
+def found(model: str, size: int | None = None, *, origin: Hand = "own") -> Callable[[State], ModelFound]:
     """A model turns out to be in memory, with the size it is described with unless another is given."""
-    return lambda state: ModelFound(model=model, residency=_residency(state, model, size))
+    return lambda state: ModelFound(model=model, residency=_residency(state, model, size), origin=origin)
 
 
 def loaded(model: str, size: int | None = None, *, load_ms: int = 1000) -> Callable[[State], ModelLoaded]:
@@ -118,6 +132,66 @@ def cancelled(model: str) -> LateFact:
     """Who came first of those that want or hold a model goes away."""
     return lambda state: RequestCancelled(
         request=next(request.position for request in state.requests.values() if request.model == model)
+    )
+
+
+def observed(
+    provider: str, *abilities: str, reachable: bool = True, version: str = "test"
+) -> ProviderObserved:
+    """A provider says that it can do these things and nothing else; that of the model `a` is called `a`."""
+    return ProviderObserved(
+        provider=provider,
+        reachable=reachable,
+        engine=version,
+        capabilities=Capabilities(**dict.fromkeys(abilities, True)),
+        lacks={},
+        code="" if reachable else "PROVIDER_UNAVAILABLE",
+        cause_text="" if reachable else "nobody listens",
+    )
+
+
+def slept(model: str, size: int = 10, *, device: str = RAM, origin: Hand = "own") -> LateFact:
+    """A model sleeps, and takes so much of a device."""
+    return lambda state: ModelSlept(
+        model=model,
+        residency=_residency(state, model, size).model_copy(
+            update={"memory": {device: size}, "asleep": True}
+        ),
+        sleep_ms=10,
+        origin=origin,
+    )
+
+
+def woken(model: str, size: int | None = None, *, origin: Hand = "own") -> LateFact:
+    """A model is awake again."""
+    return lambda state: ModelWoken(
+        model=model, residency=_residency(state, model, size), wake_ms=10, origin=origin
+    )
+
+
+def wake_failed(model: str, cause: str = "out of luck") -> ModelWakeFailed:
+    """A model could not be woken."""
+    return ModelWakeFailed(model=model, code="MODEL_LOAD_FAILED", cause_text=cause)
+
+
+def changed(model: str, size: int, *, context_tokens: int = 1024) -> LateFact:
+    """A model in memory takes something else, or has another window."""
+    return lambda state: ResidencyChanged(
+        model=model,
+        residency=_residency(state, model, size).model_copy(update={"context_tokens": context_tokens}),
+    )
+
+
+def sensed(
+    model: str, seen: int, reported: int | None, *, device: str = RAM, engine: str = "test"
+) -> MemoryMeasured:
+    """The machine saw a load take so much, and its provider said so much of it."""
+    return MemoryMeasured(
+        model=model,
+        engine=engine,
+        reported={} if reported is None else {device: reported},
+        sensed={device: seen},
+        provenance="test",
     )
 
 

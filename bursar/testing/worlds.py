@@ -24,20 +24,28 @@ from ..domain.host.events import (
     TimerFired,
 )
 from ..domain.kernel import Origin, Step, initial, step
+from ..domain.models.abilities import abilities
 from ..domain.models.events import (
     EffectOutcomeUnknown,
+    MemoryMeasured,
     ModelDescribed,
     ModelFound,
     ModelLoaded,
     ModelLoadFailed,
     ModelLoadStarted,
     ModelLost,
+    ModelSlept,
     ModelUnloaded,
     ModelUnloadFailed,
     ModelUnloadStarted,
+    ModelWakeFailed,
+    ModelWoken,
+    ResidencyChanged,
 )
 from ..domain.models.machine import ModelState
 from ..domain.models.state import Model
+from ..domain.providers.events import ProviderObserved
+from ..domain.providers.values import Capabilities
 from ..domain.requests.events import LeaseGranted, RequestArrived, RequestCancelled, RequestFinished
 from ..domain.requests.line import NS_PER_MS
 from ..domain.settings import Settings
@@ -90,8 +98,11 @@ class World:
         known = self.state.resident()
         for model in known:
             self._compare(model)
-        for name in [name for name in self.machine.held if name not in {model.name for model in known}]:
-            self.submit(ModelFound(model=name, residency=self.machine.residency(name)))
+        strangers = (*self.machine.held, *self.machine.asleep)
+        for name in [name for name in strangers if name not in {model.name for model in known}]:
+            residency = self.machine.residency(name)
+            kind = ModelSlept if residency.asleep else ModelFound
+            self.submit(kind(model=name, residency=residency, origin="external"))
         self.submit(ManagerReconciled())
 
     def stop(self) -> None:
@@ -121,14 +132,57 @@ class World:
     def lose(self, model: str) -> None:
         """A model dies, and its provider notices."""
         if self._stands(model, ModelState.READY, ModelState.DRAINING):
-            del self.machine.held[model]
-            self.submit(ModelLost(model=model, cause_text="the world says so"))
+            self.machine.forget(model)
+            self.submit(ModelLost(model=model, cause_text="the world says so", origin="external"))
 
     def find(self, model: str) -> None:
         """Somebody else has loaded a model, and the manager hears of it."""
         if self._stands(model, ModelState.ABSENT, ModelState.FAILED):
             self.machine.held[model] = self.machine.kinds[model].size
-            self.submit(ModelFound(model=model, residency=self.machine.residency(model)))
+            residency = self.machine.residency(model)
+            self.submit(ModelFound(model=model, residency=residency, origin="external"))
+
+    def observe(self, provider: str, capabilities: Capabilities, *, reachable: bool = True) -> None:
+        """A provider can do something else from here on."""
+        self.submit(
+            ProviderObserved(
+                provider=provider,
+                reachable=reachable,
+                engine="machine",
+                capabilities=capabilities,
+                lacks={},
+                code="",
+                cause_text="",
+            )
+        )
+        for model in [model for model in self.state.resident() if model.assumed and capabilities.load]:
+            self._compare(model)
+
+    def nap(self, model: str) -> None:
+        """Somebody else puts a model to sleep, or wakes it."""
+        if self._stands(model, ModelState.READY, ModelState.DRAINING) and model in self.machine.held:
+            self.machine.fall_asleep(model)
+            self.submit(ModelSlept(model=model, residency=self.machine.residency(model), origin="external"))
+        elif self._stands(model, ModelState.SLEEPING):
+            self.machine.wake(model)
+            self.submit(ModelWoken(model=model, residency=self.machine.residency(model), origin="external"))
+
+    def shrink(self, model: str) -> None:
+        """Somebody else has a model loaded anew with a smaller window."""
+        if self._stands(model, ModelState.READY, ModelState.DRAINING) and model in self.machine.held:
+            self.machine.shrink(model)
+            self.submit(ResidencyChanged(model=model, residency=self.machine.residency(model)))
+
+    def sense(self, model: str, per_mille: int) -> None:
+        """The machine saw a model take so much of what its provider says."""
+        if self._stands(model, ModelState.READY) and model in self.machine.held:
+            reported = self.machine.residency(model).memory
+            seen = {device: size * per_mille // 1000 for device, size in reported.items()}
+            self.submit(
+                MemoryMeasured(
+                    model=model, engine="machine", reported=reported, sensed=seen, provenance="the world"
+                )
+            )
 
     def replace_weights(self, model: str, size: int) -> None:
         """Another edition of a model is published under its name."""
@@ -160,6 +214,8 @@ class World:
     def settle(self) -> None:
         """Let happen what happens by itself, without further faults, until all requests have ended."""
         self.machine.faults = Faults()
+        for provider in tuple(self.state.providers):
+            self.observe(provider, Capabilities(load=True, unload=True, measure_memory=True))
         while (self.state.requests or self._agenda) and self._next(None):
             pass
 
@@ -199,10 +255,12 @@ class World:
 
     def _react(self, event: Event) -> None:
         match event.body:
+            case ModelLoadStarted(model=model, how="wake"):
+                self._in(20, lambda: self._end_wake(event, model))
             case ModelLoadStarted(model=model):
                 self._in(self.machine.begin_load(model), lambda: self._end_load(event, model))
-            case ModelUnloadStarted(model=model):
-                self._in(self.machine.begin_unload(), lambda: self._end_unload(event, model))
+            case ModelUnloadStarted(model=model, how=how):
+                self._in(self.machine.begin_unload(), lambda: self._end_unload(event, model, how))
             case LeaseGranted(request=request):
                 self._in(self._holds.pop(request, 100), lambda: self._finish(request))
             case _:
@@ -217,11 +275,22 @@ class World:
             fact = ModelLoaded(model=model, residency=self.machine.residency(model), load_ms=load_ms)
         self.submit(fact, Origin(intent.position, intent.correlation))
 
-    def _end_unload(self, intent: Event, model: str) -> None:
+    def _end_wake(self, intent: Event, model: str) -> None:
+        if self.state.models[model].intent != intent.position:
+            return
+        fact: Fact = ModelWakeFailed(model=model, code="MODEL_LOAD_FAILED", cause_text="the world says so")
+        if self.machine.end_wake(model):
+            fact = ModelWoken(model=model, residency=self.machine.residency(model), wake_ms=20)
+        self.submit(fact, Origin(intent.position, intent.correlation))
+
+    def _end_unload(self, intent: Event, model: str, how: str) -> None:
         if self.state.models[model].intent != intent.position:
             return
         fact: Fact = ModelUnloadFailed(model=model, cause_text="the world says so")
-        if self.machine.end_unload(model):
+        gone = self.machine.end_unload(model, sleep=how == "sleep")
+        if gone and how == "sleep":
+            fact = ModelSlept(model=model, residency=self.machine.residency(model), sleep_ms=5)
+        elif gone:
             fact = ModelUnloaded(model=model, unload_ms=(self.now - intent.at) // NS_PER_MS)
         self.submit(fact, Origin(intent.position, intent.correlation))
 
@@ -234,15 +303,19 @@ class World:
 
     def _compare(self, model: Model) -> None:
         """One model that the state believes to be in memory, as the engine does it when it starts."""
-        held = model.name in self.machine.held
+        held = self.machine.has(model.name)
         if model.state not in _MOVING:
-            if not held:
+            if held and model.assumed:
+                self.submit(ResidencyChanged(model=model.name, residency=self.machine.residency(model.name)))
+            elif not held and (not model.assumed or abilities(self.state, model.name).load):
                 self.submit(ModelLost(model=model.name, cause_text="it was gone"))
             return
         origin = None if model.intent is None else Origin(model.intent, model.intent)
         self.submit(EffectOutcomeUnknown(model=model.name, intent=model.intent or 0), origin)
         fact: Fact = ModelLost(model=model.name, cause_text="its load did not survive")
-        if held:
+        if model.name in self.machine.asleep:
+            fact = ModelSlept(model=model.name, residency=self.machine.residency(model.name))
+        elif held:
             fact = ModelFound(model=model.name, residency=self.machine.residency(model.name))
         elif model.state is ModelState.UNLOADING:
             fact = ModelUnloaded(model=model.name, unload_ms=0)

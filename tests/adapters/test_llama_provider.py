@@ -19,9 +19,7 @@ from .llama_world import ENDLESS, HELLO, LONG, children, within_patience, world
 
 def test_it_is_a_provider(models: Path, run_folder: Path) -> None:
     provider: Provider = LlamaProvider(models, run_folder)
-    assert (
-        provider.capabilities.load and provider.capabilities.unload and provider.capabilities.measure_memory
-    )
+    assert provider.capabilities.names == ("load", "unload", "measure_memory", "tokenize")
 
 
 def test_a_loaded_model_streams_its_answer_and_unloading_ends_its_process(
@@ -37,7 +35,9 @@ def test_a_loaded_model_streams_its_answer_and_unloading_ends_its_process(
             assert len(pieces) > 1
             assert all(piece.text and not piece.done for piece in pieces)
             # Two tokens for the beginning and the end of each turn are the template's.
-            assert last == Chunk(done=True, finish_reason="length", prompt_tokens=35, completion_tokens=8)
+            assert last == Chunk(
+                done=True, finish_reason="length", prompt_tokens=35, completion_tokens=8, cached_tokens=0
+            )
             await here.provider.unload("tiny")
             assert not psutil.pid_exists(residency.pid)
             assert await here.provider.resident() == ()
@@ -143,6 +143,24 @@ def test_a_request_that_is_open_while_its_model_is_unloaded_says_so(models: Path
             await here.provider.unload("tiny")
             with pytest.raises(ModelVanished, match="it was unloaded"):
                 _ = [chunk async for chunk in chunks]
+
+    within_patience(test)
+
+
+def test_tokens_are_counted_in_the_vocabulary_of_the_model(models: Path, run_folder: Path) -> None:
+    async def test() -> None:
+        async with world(LlamaProvider(models, run_folder)) as here:
+            with pytest.raises(ModelVanished, match="not in memory"):
+                await here.provider.tokenize("tiny", "Hello")
+            residency = await here.load("tiny")
+            word = await here.provider.tokenize("tiny", "Hello")
+            # This vocabulary puts a space before every text.
+            assert await here.provider.tokenize("tiny", "HelloHello") == word + word[1:]
+            assert await here.provider.tokenize("tiny", "") == ()
+            assert residency.pid is not None
+            os.kill(residency.pid, signal.SIGKILL)
+            with pytest.raises(ModelVanished):
+                await here.provider.tokenize("tiny", "Hello")
 
     within_patience(test)
 

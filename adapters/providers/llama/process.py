@@ -3,9 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import cast
 
 import psutil
 
@@ -13,8 +12,6 @@ from .child import STOP, Greeting
 from .complaints import Complaints
 from .launch import Launched
 from .records import Record
-
-Result = TypeVar("Result")
 
 #: What a child may take over each way of being told to end, in seconds.
 _STOP_S, _TERMINATE_S, _KILL_S = 1.0, 1.0, 30.0
@@ -178,20 +175,6 @@ def same_process(record: Record) -> psutil.Process | None:
         return process if abs(_started_ms(process) - record.started_ms) <= _STARTED_TOLERANCE_MS else None
     except psutil.Error:
         return None
-
-
-async def uninterrupted(work: Coroutine[object, object, Result]) -> Result:
-    """Await `work` to its end even when cancelled, and only then be cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as cancellation:
-            cancelled = cancellation
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
 
 
 def _started_ms(process: psutil.Process) -> int:

@@ -10,6 +10,7 @@ from ....domain.errors import ModelLoadFailed, ModelUnloadFailed, ModelVanished,
 from ....domain.models.values import Description, Residency
 from ....domain.ports import ChatRequest, Chunk, LostListener
 from ....domain.providers.values import Capabilities, Probe
+from ...http.failures import HttpFailure
 from ..base import ProviderBase
 from .catalogue import find_models, locate
 from .estimate import describe, engine_version
@@ -55,8 +56,8 @@ class LlamaProvider(ProviderBase):
 
     @property
     def capabilities(self) -> Capabilities:
-        """A child can be started, ended and measured."""
-        return Capabilities(load=True, unload=True, measure_memory=True)
+        """A child can be started, ended and measured, and counts tokens."""
+        return Capabilities(load=True, unload=True, measure_memory=True, tokenize=True)
 
     async def start(self, lost: LostListener) -> None:
         """Adopt the children of an earlier manager, and clear away what is left of others."""
@@ -113,15 +114,23 @@ class LlamaProvider(ProviderBase):
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream the answer of the model's child."""
-        resident = self._residents.get(model)
-        if resident is None:
-            raise ModelVanished(model=model, cause="it is not in memory")
+        resident = self._resident(model)
         try:
             async with aclosing(resident.client.chat(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        except ConnectionLost as broken:
-            raise await _verdict(resident, broken) from broken
+        except ProviderUnavailable as broken:
+            await _check_alive(resident, broken)
+            raise
+
+    async def tokenize(self, model: str, text: str) -> tuple[int, ...]:
+        """The tokens of a text, by the model's child."""
+        resident = self._resident(model)
+        try:
+            return await resident.client.tokenize(text)
+        except ProviderUnavailable as broken:
+            await _check_alive(resident, broken)
+            raise
 
     def memory(self) -> dict[str, int]:
         """Bytes that each model's process holds, by model; cheap enough for a sensor."""
@@ -136,6 +145,11 @@ class LlamaProvider(ProviderBase):
         """Leave the children to the next manager, or to their grace."""
         await self._residents.let_go()
 
+    def _resident(self, model: str) -> Resident:
+        if resident := self._residents.get(model):
+            return resident
+        raise ModelVanished(model=model, cause="it is not in memory")
+
     def _metadata(self, model: str) -> tuple[Path, Metadata]:
         path = locate(self._folder, model)
         try:
@@ -146,10 +160,11 @@ class LlamaProvider(ProviderBase):
             raise ModelLoadFailed(model=model, cause=f"it cannot be read: {problem.strerror}") from problem
 
 
-async def _verdict(resident: Resident, broken: ConnectionLost) -> ModelVanished | ProviderUnavailable:
-    """Why a connection broke: because the process is gone, or for a reason of its own."""
-    model, ended = resident.record.model, resident.child.ended
+async def _check_alive(resident: Resident, broken: ProviderUnavailable) -> None:
+    """Raise `ModelVanished` if it was a connection that broke, and because the process is gone."""
+    if not isinstance(broken.__cause__, HttpFailure):
+        return
+    ended = resident.child.ended
     await asyncio.wait({ended}, timeout=_VERDICT_S)
     if ended.done() and not ended.cancelled():
-        return ModelVanished(model=model, cause=ended.result())
-    return ProviderUnavailable(provider="llama", cause=f"{model}: {broken}")
+        raise ModelVanished(model=resident.record.model, cause=ended.result()) from broken

@@ -6,20 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
-from ....domain.errors import ProviderUnavailable
+from ....domain.errors import BursarError
 from ....domain.models.values import RAM, Description, Residency
 from ....domain.ports import LostListener
+from ..uninterrupted import uninterrupted
 from .child import Order
+from .client import Client, Window
 from .launch import launch
-from .process import Child, ChildBusy, ChildFailed, ConnectionLost, same_process, uninterrupted
+from .process import Child, ChildBusy, ChildFailed, ConnectionLost, same_process
 from .records import Record, Records
-
-if TYPE_CHECKING:
-    from .client import Client, Window
 
 #: Until a child that an earlier manager left behind has shown that it is well.
 _ADOPT_S = 10.0
@@ -31,8 +29,8 @@ class Resident:
 
     record: Record
     child: Child
-    client: "Client"
-    window: "Window"
+    client: Client
+    window: Window
 
     def residency(self) -> Residency:
         """What the port reports, measured now."""
@@ -78,7 +76,7 @@ class Residents:
     async def begin(self, description: Description, path: Path, digest: str) -> Resident:
         """Start a child and wait until it answers. Whatever goes wrong, nothing is left running.
 
-        Raises `ChildFailed`, `ConnectionLost`, `ProviderUnavailable`, `OSError` or `TimeoutError`.
+        Raises `ChildFailed`, `ConnectionLost`, a `BursarError`, `OSError` or `TimeoutError`.
         """
         model = description.model
         child = await Child.own(launch(self._order(description, path)))
@@ -119,7 +117,7 @@ class Residents:
         try:
             async with asyncio.timeout(_ADOPT_S):
                 return await self._take_over(record, process)
-        except (ChildFailed, ConnectionLost, ProviderUnavailable, OSError, TimeoutError):
+        except (ChildFailed, ConnectionLost, BursarError, OSError, TimeoutError):
             # It is ours, it is of no use, and it holds memory.
             await asyncio.to_thread(_end_process, process)
             self._records.remove(model)
@@ -187,9 +185,8 @@ class Residents:
 
 async def _meet(child: Child, record: Record) -> Resident:
     """Wait until the child's model answers, and ask what it has really allocated."""
-    # While the child loads, the import that takes longest here is made.
-    greeting, connect = await asyncio.gather(child.greeted(), asyncio.to_thread(_import_client))
-    client = connect(record.model, greeting["url"], greeting["key"], record.slots)
+    greeting = await child.greeted()
+    client = Client(record.model, greeting["url"], greeting["key"], record.slots)
     try:
         window = await client.window()
     except BaseException:
@@ -197,12 +194,6 @@ async def _meet(child: Child, record: Record) -> Resident:
         raise
     port = int(greeting["url"].rpartition(":")[2])
     return Resident(record.model_copy(update={"port": port}), child, client, window)
-
-
-def _import_client() -> "type[Client]":
-    from .client import Client
-
-    return Client
 
 
 def _end_process(process: psutil.Process) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .attending import until_gone
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -24,26 +26,32 @@ class Refusal:
 class Faults:
     """Switches; all off. A fault in a stream counts the pieces of the body, whatever they hold."""
 
-    #: Path to what is answered there instead.
+    #: What is answered at a path instead: `{"/api/chat": {"status": 503, "body": "busy"}}`.
     refusals: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     #: Paths that take a request and never answer.
     hang: set[str] = field(default_factory=set[str])
-    #: After this many pieces of a stream: the connection is cut, goes silent, or gets these bytes.
+    #: After so many pieces of a stream its connection is cut.
     cut_after: int | None = None
+    #: After so many pieces a stream falls silent.
     hang_after: int | None = None
+    #: After so many pieces come these bytes.
     junk_after: tuple[int, bytes] | None = None
     #: A stream ends without its last word: no `done`, no `[DONE]`.
     no_end: bool = False
     #: No token counts.
     no_usage: bool = False
-    #: Loads: this text as a failure, bytes as a share of the estimate, the window granted at most.
+    #: Loads fail with this text.
     load_error: str | None = None
+    #: Memory that a load really takes, of what it should.
     takes_per_mille: int = 1000
+    #: The window that is granted at most, in tokens.
     grants_context: int | None = None
-    #: What is reported of the memory really taken.
+    #: Memory that is reported, of what is really taken.
     reports_per_mille: int = 1000
     #: Unloads are acknowledged and do not happen.
     unload_ignored: bool = False
+    #: Restoring keys and values reports success, and the next answer computes them anew.
+    restore_forgets: bool = False
 
 
 class Faulty:
@@ -62,7 +70,7 @@ class Faulty:
         if refusal:
             await _answer(send, refusal)
         elif path in self._faults.hang:
-            await _until_gone(receive)
+            await until_gone(receive)
         else:
             await self._app(scope, receive, _Stream(self._faults, receive, send))
 
@@ -115,8 +123,3 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -12,22 +12,22 @@ from starlette.types import ASGIApp
 class Serving:
     """A server that runs in this loop; `stop` it and its connections break, `start` it again on its port."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._port = 0
-        self._server: uvicorn.Server | None = None
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._app, self._host, self._port = app, host, port
+        self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen, on the port of last time if there was one; returns once it answers."""
-        listener = socket.socket()
+        """Listen, on the port of last time if there was one; returns once it answers. Raises `OSError`."""
+        # Only with the protocol named does asyncio send what is written at once (TCP_NODELAY).
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self._port))
+        listener.bind((self._host, self._port))
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(self._app, lifespan="off", log_level="critical", timeout_graceful_shutdown=0)
         self._server = _Server(config)
@@ -39,20 +39,38 @@ class Serving:
         """Break every connection and refuse new ones, as a provider that is killed does."""
         if self._server is None or self._task is None:
             return
-        for connection in tuple(self._server.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
-        self._server.should_exit = True
+        self._server.ended.set()
         await self._task
         self._server = self._task = None
 
 
 class _Server(uvicorn.Server):
-    """One that leaves the signals of the process alone: it is a guest here."""
+    """One that ends at once, and leaves the signals of the process alone: it is a guest here."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
 
     def install_signal_handlers(self) -> None:
         """None."""
+
+    async def main_loop(self) -> None:
+        """Wait to be ended; uvicorn's own looks only every tenth of a second."""
+        await self.on_tick(0)
+        await self.ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Break what is going on, as a kill does; uvicorn's own waits for it."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in tuple(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        tasks = tuple(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

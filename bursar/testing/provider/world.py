@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class World:
         #: Loads begun and unloads done so far.
         self.loads = 0
         self.unloads = 0
+        #: Loads under way.
+        self.loading = 0
         #: Method, path and body of every request, in order.
         self.requests: list[tuple[str, str, object]] = []
         #: What a careful client never does: load what is loaded, unload what is answering.
@@ -102,9 +105,14 @@ class World:
         self.loads += 1
         if any(other.model == instance.model for other in self.instances.values()):
             self.violations.append(f"{instance.model.name} was loaded twice")
+        self.loading += 1
         self.changed()
-        await asyncio.sleep(self.timing.load)
-        await self.may_load.wait()
+        try:
+            await asyncio.sleep(self.timing.load)
+            await self.may_load.wait()
+        finally:
+            self.loading -= 1
+            self.changed()
         if self.faults.load_error is not None:
             raise LoadRefused(self.faults.load_error)
         if self.faults.grants_context is not None:
@@ -171,3 +179,10 @@ class Gone(Exception):
 def tokens(text: str) -> list[int]:
     """Stand-in for a vocabulary: four characters, begun ones included, are a token."""
     return [int.from_bytes(text[at : at + 4].encode()[:6], "big") % 32000 for at in range(0, len(text), 4)]
+
+
+def vector(text: str) -> list[float]:
+    """Stand-in for a meaning: eight numbers of length one together, always the same for a text."""
+    raw = [byte - 127.5 for byte in hashlib.sha256(text.encode()).digest()[:8]]
+    length = math.hypot(*raw)
+    return [number / length for number in raw]

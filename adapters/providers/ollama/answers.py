@@ -1,0 +1,99 @@
+"""The records of an answer: a line of JSON for each piece, the last with what it cost."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any
+
+from ....domain.errors import ProviderCancelled, ProviderUnavailable
+from ....domain.ports import ChatRequest, Chunk
+from ...http.failures import HttpFailure
+from ..wire.complaint import excerpt
+from ..wire.failing import failing
+from ..wire.fields import record, string, whole
+from ..wire.refusals import refusal, reported
+from .api import Api
+from .halving import truncation
+
+#: Nothing follows the last record but the end.
+_END_S = 0.5
+_NANOSECONDS_A_MILLISECOND = 1_000_000
+
+
+def chat_body(request: ChatRequest, common: dict[str, Any]) -> dict[str, Any]:
+    """The body of a chat. `common` is what goes with every request about the model.
+
+    A prompt that is too long is to be refused, and not cut.
+    """
+    optional = {
+        "num_predict": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
+    }
+    given = {name: value for name, value in optional.items() if value is not None}
+    return {
+        **common,
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "stream": True,
+        "options": {**common["options"], **given},
+        "truncate": False,
+    }
+
+
+async def chat_chunks(
+    api: Api, model: str, request: ChatRequest, body: dict[str, Any], window: int, *, idle_s: float
+) -> AsyncGenerator[Chunk, None]:
+    """Ask, and hand on the answer; closing the generator ends it at the provider.
+
+    Raises what its refusals mean, and `ProviderCancelled` for an answer that ends without its last record.
+    """
+    with failing(api.provider, model):
+        async with api.http.stream("POST", "/api/chat", json=body, idle_s=idle_s) as answer:
+            if answer.status != 200:
+                raise refusal(api.provider, model, answer.status, answer.headers, await answer.read())
+            async with aclosing(answer.lines()) as lines:
+                async for line in lines:
+                    piece = _piece(api.provider, model, line)
+                    if text := string(record(piece.get("message")).get("content")):
+                        yield Chunk(text=text)
+                    if piece["done"]:
+                        await _read_on(lines)
+                        yield _last(piece, request, window, api)
+                        return
+    cause = "the answer ended without its last record; Ollama gives up on one that repeats itself"
+    raise ProviderCancelled(provider=api.provider, cause=cause)
+
+
+async def _read_on(lines: AsyncGenerator[bytes, None]) -> None:
+    """To the end of the answer, which comes at once: only then can its connection be used again."""
+    with suppress(HttpFailure, TimeoutError):
+        async with asyncio.timeout(_END_S):
+            await anext(lines, None)
+
+
+def _piece(provider: str, model: str, line: bytes) -> dict[str, Any]:
+    try:
+        piece = record(json.loads(line))
+    except (ValueError, RecursionError):
+        piece = dict[str, Any]()
+    if error := piece.get("error"):
+        raise reported(provider, model, error)
+    if not isinstance(piece.get("done"), bool):
+        raise ProviderUnavailable(provider=provider, cause=f"{model} answered with {excerpt(line)}")
+    return piece
+
+
+def _last(piece: dict[str, Any], request: ChatRequest, window: int, api: Api) -> Chunk:
+    prompt_tokens = whole(piece.get("prompt_eval_count"))
+    load_ns = whole(piece.get("load_duration"))
+    return Chunk(
+        done=True,
+        finish_reason=string(piece.get("done_reason")) or "stop",
+        # A prompt that was cached is left out by old versions: that is not known, and not nought.
+        prompt_tokens=prompt_tokens,
+        completion_tokens=whole(piece.get("eval_count")),
+        load_ms=None if load_ns is None else load_ns // _NANOSECONDS_A_MILLISECOND,
+        truncation=truncation(request.messages, prompt_tokens, window, api.version),
+    )
