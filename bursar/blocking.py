@@ -12,6 +12,7 @@ from .chat import Answer, AnyMessage, ChatOptions
 from .domain.events import Body, Event
 from .domain.models.events import ResourcesFreed
 from .domain.ports import Chunk, Provider
+from .domain.resilience.events import Wished
 from .engine.leases import Lease
 from .listeners import Subscription
 from .manager import ResourceManager
@@ -136,6 +137,10 @@ class BlockingManager:
     def unpin(self, model: str) -> None:
         """See `ResourceManager.unpin`."""
         self._run(self.manager.unpin(model))
+
+    def set_breaker(self, provider: str, state: Wished) -> None:
+        """See `ResourceManager.set_breaker`."""
+        self._run(self.manager.set_breaker(provider, state))
 
     def configure(self, settings: Settings | None = None, **changes: Any) -> Settings:
         """See `ResourceManager.configure`."""

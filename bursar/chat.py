@@ -1,13 +1,13 @@
 """One conversation turn: an answer, whole or as it is generated."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self, TypedDict
 
-from .domain.errors import BursarError
-from .domain.ports import ChatRequest, Chunk, Message
+from .domain.errors import BursarError, PromptTruncated
+from .domain.ports import ChatRequest, Chunk, Message, Truncation
 from .engine.leases import Lease, Wish
 from .providers import renamed
 
@@ -76,6 +76,8 @@ class Answer:
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
+    #: The provider cut the prompt, and `context.on_truncation` lets that pass.
+    truncation: Truncation | None = None
 
 
 class ChatStream:
@@ -85,9 +87,16 @@ class ChatStream:
     keeps the lease until `limits.lease_max`; use it as a context manager when that can happen.
     """
 
-    def __init__(self, lease: Lease, chunks: AsyncGenerator[Chunk, None]) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        chunks: AsyncGenerator[Chunk, None],
+        on_truncated: Callable[[int, str, Truncation], PromptTruncated | None] | None = None,
+    ) -> None:
         self._lease = lease
         self._chunks = chunks
+        #: Told of a prompt that was cut; says whether that is an error.
+        self._on_truncated = on_truncated
         self._first_token_ms: int | None = None
         self._scope: asyncio.Timeout | None = None
         lease.on_revoked(self._interrupt)
@@ -125,7 +134,12 @@ class ChatStream:
         if chunk.text and self._first_token_ms is None:
             self._first_token_ms = self._lease.held_ms()
         if chunk.done:
-            await self._end(None, chunk)
+            cut = chunk.truncation
+            tell = self._on_truncated
+            truncated = tell(self.request, self.model, cut) if cut and tell else None
+            await self._end(truncated, chunk)
+            if truncated:
+                raise truncated
         return chunk
 
     async def collect(self) -> Answer:
@@ -137,7 +151,12 @@ class ChatStream:
                 text.append(chunk.text)
                 last = chunk
         return Answer(
-            self.model, "".join(text), last.finish_reason, last.prompt_tokens, last.completion_tokens
+            self.model,
+            "".join(text),
+            last.finish_reason,
+            last.prompt_tokens,
+            last.completion_tokens,
+            last.truncation,
         )
 
     async def aclose(self) -> None:
@@ -170,6 +189,7 @@ class ChatStream:
         self._lease.end(
             error,
             first_token_ms=self._first_token_ms,
+            load_ms=last.load_ms if last else None,
             prompt_tokens=last.prompt_tokens if last else None,
             completion_tokens=last.completion_tokens if last else None,
         )

@@ -4,26 +4,32 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack, cast, overload
+from typing import Any, Literal, Unpack, cast, get_args, overload
 
 from .chat import Answer, AnyMessage, ChatOptions, ChatStream, read_options
-from .domain.errors import InvalidModelId, ManagerClosed, ModelUnloadFailed
+from .domain.errors import InvalidModelId, ManagerClosed, ModelUnloadFailed, Unsupported
 from .domain.events import Body, Event
 from .domain.host.events import SettingsChanged
 from .domain.models.events import (
     FreeRequested,
     ModelLost,
+    ModelSlept,
     ModelUnloaded,
     PinChanged,
     ResourcesFreed,
     UnloadRequested,
 )
 from .domain.models.events import ModelUnloadFailed as UnloadFailed
-from .domain.models.machine import RESIDENT
+from .domain.models.leaving import may_drain
+from .domain.models.machine import RESIDENT, ModelState
 from .domain.models.values import Description
+from .domain.ports import Chunk
+from .domain.providers.names import provider_of
+from .domain.resilience.events import BreakerSet, Wished
 from .domain.state import State
 from .engine.engine import Engine
 from .engine.leases import Lease, Leases, Wish
+from .engine.retrying import attempts
 from .engine.sampling import Sampler
 from .engine.shutdown import Shutdown
 from .eventstore.reader import Reader
@@ -35,6 +41,7 @@ from .projections.models import ModelRow, Tally, model_table
 from .projections.why import Explanation, why
 from .providers import Directory
 from .settings import Settings
+from .truncations import Truncations
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class ResourceManager:
     """Decides which models are in memory, and lends them. Open one with `bursar.open`.
 
     Every method that asks for a model may raise `InvalidModelId`, `ResourceLimitExceeded`,
-    `AllModelsPinned`, `ModelLoadFailed`, `QueueFull`, `DeadlineExceeded` and `ManagerClosed`.
+    `AllModelsPinned`, `ModelLoadFailed`, `CircuitOpen`, `QueueFull`, `DeadlineExceeded` and `ManagerClosed`.
     """
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
@@ -64,6 +71,7 @@ class ResourceManager:
         self._engine = parts.engine
         self._settings = settings
         self._tally = Tally()
+        self._truncations = Truncations(parts.engine, lambda: self._settings.context.on_truncation)
 
     @property
     def state(self) -> State:
@@ -88,6 +96,10 @@ class ResourceManager:
         name = self._parts.directory.find(model).id
         known = self.state.models.get(name)
         if known is None or known.state not in RESIDENT:
+            return
+        if known.state in (ModelState.READY, ModelState.SLEEPING) and not may_drain(self.state, known):
+            if known.state is ModelState.READY:
+                raise Unsupported(provider=provider_of(name), what="unload a model, or put one to sleep")
             return
         gone = asyncio.ensure_future(self._engine.until(lambda event: _has_left(event, name)))
         self._engine.submit(UnloadRequested(model=name))
@@ -150,12 +162,17 @@ class ResourceManager:
         """Continue a conversation on a leased model: the whole answer, or with `stream=True` a `ChatStream`.
 
         The options are those of `ChatOptions`. Raises besides what `lease` raises: `ModelVanished` when the
-        model dies while it answers, `ContextTooLarge`, `LeaseExpired`, `ProviderUnavailable`.
+        model dies while it answers, `ContextTooLarge`, `PromptTruncated`, `LeaseExpired`,
+        `ProviderUnavailable`.
         """
         request, wish = read_options(messages, options)
         lease = await self._acquire(model, wish)
-        target = self._parts.directory.find(model)
-        chat = ChatStream(lease, target.provider.chat(target.name, request))
+
+        def send(model: str) -> AsyncGenerator[Chunk, None]:
+            target = self._parts.directory.find(model)
+            return target.provider.chat(target.name, request)
+
+        chat = ChatStream(lease, attempts(self._engine, lease, send), self._truncations.note)
         return chat if stream else await chat.collect()
 
     async def pin(self, model: str) -> None:
@@ -165,6 +182,20 @@ class ResourceManager:
     async def unpin(self, model: str) -> None:
         """Let a model be evicted again."""
         await self._change_pin(model, pinned=False)
+
+    async def set_breaker(self, provider: str, state: Wished) -> None:
+        """Bring a provider's breaker into a state by hand; `closed` leaves it to the rules again.
+
+        `forced_open` lets nothing pass, `disabled` everything, and `metrics_only` everything while it is
+        written down when the breaker would have opened. Raises ValueError for another state or provider.
+        """
+        self._require_open()
+        if provider not in self._parts.directory.providers:
+            known = ", ".join(self._parts.directory.providers) or "none"
+            raise ValueError(f"no provider is called {provider!r}; there are {known}")
+        if state not in get_args(Wished):
+            raise ValueError(f"a breaker cannot be set {state!r}, but {', '.join(get_args(Wished))}")
+        await self._engine.submit(BreakerSet(provider=provider, state=state)).committed
 
     async def configure(self, settings: Settings | None = None, **changes: Any) -> Settings:
         """Change settings, all of them or some: `configure(limits={"max_models_loaded": 2})`.
@@ -176,7 +207,7 @@ class ResourceManager:
         changed = settings or self._settings
         if changes:
             changed = changed.changed(**changes)
-        receipt = self._engine.submit(SettingsChanged(settings=changed.domain()))
+        receipt = self._engine.submit(SettingsChanged(settings=self._parts.directory.named(changed.domain())))
         self._settings = changed
         await receipt.committed
         return changed
@@ -227,7 +258,7 @@ class ResourceManager:
         return resource_metrics(self.state, self._parts.sampler.sample())
 
     async def close(self) -> None:
-        """Close before the block that opened it ends: nobody new is served, and every model is unloaded."""
+        """Close before the block that opened it ends: nobody new is served, and its models leave."""
         await self._parts.shutdown.run()
 
     async def _acquire(self, model: str, wish: Wish) -> Lease:
@@ -246,4 +277,4 @@ class ResourceManager:
 
 def _has_left(event: Event, model: str) -> bool:
     body = event.body
-    return isinstance(body, (ModelUnloaded, UnloadFailed, ModelLost)) and body.model == model
+    return isinstance(body, (ModelUnloaded, ModelSlept, UnloadFailed, ModelLost)) and body.model == model

@@ -15,6 +15,7 @@ import apsw
 
 from .adapters.clock import SystemClock
 from .adapters.logs import get_logger
+from .configured import build, find_sites
 from .domain.host.events import ManagerStarted, SettingsChanged
 from .domain.ports import Clock, Provider, Sensor
 from .engine.desk import Desk
@@ -22,7 +23,8 @@ from .engine.effects import Effects
 from .engine.engine import Engine
 from .engine.intake import taking_in
 from .engine.leases import Leases
-from .engine.reconcile import reconcile
+from .engine.reconcile import Reconciler
+from .engine.recovering import Recovering
 from .engine.sampling import Sampler
 from .engine.shutdown import Shutdown
 from .engine.snapshots import Keeper
@@ -58,15 +60,15 @@ async def open(
     """Own a journal and manage models by it, for a block.
 
     `settings` default to `Settings.load()`: `bursar.toml`, then the environment. `providers`, by prefix,
-    default to those the settings name, `sensor` to this machine's. Leaving the block waits a little for
-    leases, unloads every model and closes the journal.
+    default to those the settings name and those found at their default ports, `sensor` to this machine's.
+    Leaving the block waits a little for leases, unloads the models it loaded and closes the journal.
     Raises `JournalConflict` naming the process that owns the journal, `JournalUnusable`, `JournalCorrupt`,
     `SettingsInvalid`.
     """
     path = Path(journal)
     settings = settings or Settings.load()
     if providers is None:
-        providers = default_providers(path, settings)
+        providers = await default_providers(path, settings)
     with Journal.open(path) as store:
         _report(store)
         Notary(store, find_or_make(store.path, origin(store.journal_id)))
@@ -111,10 +113,20 @@ async def serve(
         engine.submit(identity or _identity())
         if sensor is None:
             sensor = stack.enter_context(closing(_host_sensor(directory)))
-        sampler = await _take_over(engine, directory, settings, sensor)
-        sampling = asyncio.get_running_loop().create_task(sampler.run(), name="bursar sampling")
-        shutdown = Shutdown(engine, desk, effects, sampling, keeper)
+        effects.measure_with(sensor)
+        reconciler = Reconciler(engine, directory, effects)
+        engine.listen(reconciler.hear)
+        recovering = Recovering(engine, directory, reconciler.compare)
+        engine.listen(recovering.hear)
+        sampler = await _take_over(engine, directory, reconciler, settings, sensor)
+        loop = asyncio.get_running_loop()
+        beside = [
+            loop.create_task(sampler.run(), name="bursar sampling"),
+            loop.create_task(reconciler.run(), name="bursar reconciling"),
+        ]
+        shutdown = Shutdown(engine, desk, effects, beside, keeper)
         stack.push_async_callback(shutdown.run)
+        stack.push_async_callback(recovering.cancel)
         leases = Leases(engine, desk, directory)
         if reachable:
             await stack.enter_async_context(taking_in(engine, store, reader, directory, shutdown))
@@ -123,32 +135,27 @@ async def serve(
         yield ResourceManager(parts, settings)
 
 
-async def _take_over(engine: Engine, directory: Directory, settings: Settings, sensor: Sensor) -> Sampler:
+async def _take_over(
+    engine: Engine, directory: Directory, reconciler: Reconciler, settings: Settings, sensor: Sensor
+) -> Sampler:
     """Write down what holds from here on, and find out what is in memory."""
-    wanted = settings.domain()
+    wanted = directory.named(settings.domain())
     if engine.state.host.settings != wanted or not engine.state.host.settings_position:
         engine.submit(SettingsChanged(settings=wanted))
     sampler = Sampler(engine, sensor)
-    await reconcile(engine, directory)
+    await reconciler.begin()
     return sampler
 
 
-def default_providers(journal: Path, settings: Settings) -> dict[str, Provider]:
-    """The providers that the settings name."""
-    found: dict[str, Provider] = {}
-    llama = settings.providers.llama
-    if llama.folder is not None:
-        from .adapters.providers.llama import LlamaProvider
-
-        found["llama"] = LlamaProvider(
-            llama.folder,
-            journal.with_name(journal.name + ".run"),
-            context_tokens=llama.context_tokens,
-            slots=llama.slots,
-            threads=llama.threads,
-            orphan_grace_s=llama.orphan_grace,
-        )
-    return found
+async def default_providers(journal: Path, settings: Settings) -> dict[str, Provider]:
+    """The providers that the settings name, and those that are found where they allow it."""
+    sites = await find_sites(settings)
+    for ignored in sites.ignored:
+        _log.info("not used", url=ignored.url, reason=ignored.reason)
+    for site in sites.there:
+        note = {"note": site.note} if site.note else {}
+        _log.info("provider", name=site.prefix, at=site.place, known_from=site.source, **note)
+    return {site.prefix: build(site, settings, journal) for site in sites.there}
 
 
 def _report(store: Journal) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import click
 from transitions.extensions import GraphMachine
@@ -23,7 +24,7 @@ from bursar.domain.host import events as host_events
 from bursar.domain.models import events as model_events
 from bursar.domain.models.machine import EDGES, ModelState
 from bursar.domain.requests import events as request_events
-from bursar.settings import sections
+from bursar.settings import kinds, sections
 
 FOLDER = Path(__file__).parent
 
@@ -99,13 +100,17 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(section: type[sections.Section], prefix: str) -> Iterator[tuple[str, str, object]]:
-    notes = _notes(section)
+def _settings(section: type[kinds.Section], prefix: str) -> Iterator[tuple[str, str, object]]:
+    lineage = [kind for kind in reversed(section.__mro__) if issubclass(kind, kinds.Section)]
+    notes = {name: note for kind in lineage for name, note in _notes(kind).items()}
     for name, field in section.model_fields.items():
-        if isinstance(field.default, sections.Section):
+        if isinstance(field.default, kinds.Section):
             yield from _settings(type(field.default), f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", notes.get(name, ""), field.default
+            continue
+        yield f"{prefix}{name}", notes.get(name, ""), field.default
+        held = get_args(field.annotation)[-1:]
+        if held and isinstance(held[0], type) and issubclass(held[0], kinds.Section):
+            yield from _settings(held[0], f"{prefix}{name}.<name>.")
 
 
 def commands_page() -> str:
@@ -165,7 +170,7 @@ def _classes(module: ModuleType, base: type[BursarError]) -> list[type[BursarErr
     return [
         kind
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__.startswith(module.__name__)
     ]
 
 

@@ -179,7 +179,12 @@ t = 7 // 2; s = len({1} & {2}); r = (w for w in [1]); q: set[int] = set()
 for w in sorted(q | v): ...
 def f(id: int, hash: Sequence[int]) -> int: ...
 """,
-    "domain/ports.py": "class ChatRequest:\n    temperature: float | None = None\n",
+    "domain/ports.py": """\
+class ChatRequest:
+    temperature: float | None = None
+
+async def embed() -> tuple[float, ...]: ...
+""",
     "adapters/a/__init__.py": "import time\nfrom .b import x\nfor y in {0.5}: ...\n",
     "adapters/a/b.py": "x = 1  # type: ignore[misc] - wrong stubs\ny = 1  # noqa: S101 - checked above\n",
     "tests/a.py": "# The library has no types.\n# pyright: basic\nx = 1  # noqa: S311, S101  # seeded here\n",

@@ -7,14 +7,14 @@ import click
 from ...eventstore.reader import Reader
 from ...eventstore.snapshots import SnapshotStore
 from ...projections.figures import ago, listed, moment, size, span
-from ...projections.models import ModelRow, model_table
+from ...projections.models import Estimate, ModelRow, model_table
 from ...projections.replay import state_at
 from ...projections.snapshots import nearest
 from .options import MOMENT, position_of, reading
 from .output import emit, on_terminal, progress, table
 
 _NUMBERS = ("LEASES", "LOADS", "LOAD TIME", "EVICTED", "UNLOADED", "LOST", "DONE", "NOT DONE", "TOKENS")
-_HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", *_NUMBERS)
+_HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", "EXPECTED", "NOTES", *_NUMBERS)
 
 
 @click.command(epilog=MOMENT)
@@ -25,6 +25,9 @@ def models(at: str, journal: str, as_json: bool) -> None:
 
     Counts are since the journal began. EVICTED is part of UNLOADED; NOT DONE counts requests that failed or
     were cancelled, rejected, expired or aborted; TOKENS are those read and those written.
+
+    EXPECTED is what a load will take, and between which bounds in nine of ten cases. NOTES say who loaded it,
+    what window it has when that is smaller than asked for, and what its provider cannot do.
     """
     with Reader(journal) as reader:
         position = position_of(reader, at)
@@ -48,7 +51,9 @@ def _cells(row: ModelRow) -> list[str]:
         row.state.value,
         since if row.since else "",
         listed([f"{size(amount)} {device}" for device, amount in sorted(row.memory.items())]),
-        row.provenance,
+        row.provenance or (row.estimate.provenance if row.estimate else ""),
+        _expected(row.estimate),
+        listed(_notes(row)),
         str(len(row.leases)),
         str(counts.loads),
         span(counts.load_ms),
@@ -59,3 +64,20 @@ def _cells(row: ModelRow) -> list[str]:
         str(sum(counts.requests.values()) - done),
         f"{counts.prompt_tokens} + {counts.completion_tokens}",
     ]
+
+
+def _expected(estimate: Estimate | None) -> str:
+    if estimate is None or not estimate.likely:
+        return ""
+    if estimate.low is None or estimate.high is None or estimate.low == estimate.high:
+        return size(estimate.likely)
+    return f"{size(estimate.likely)} ({size(estimate.low)} to {size(estimate.high)})"
+
+
+def _notes(row: ModelRow) -> list[str]:
+    """What is not as usual with it."""
+    notes = [row.origin] if row.origin in ("external", "assumed") else []
+    asked, granted = row.context_asked, row.context_granted
+    if asked is not None and granted is not None and granted < asked:
+        notes.append(f"{granted} of {asked} tokens")
+    return [*notes, *(f"no {ability}" for ability in row.lacks or ())]

@@ -17,7 +17,7 @@ from ...domain.events import Fact
 from ...domain.kernel import step
 from ...domain.registry import encode
 from ...domain.state import State
-from ...eventstore.intake.submissions import Statement
+from ...eventstore.intake.submissions import Positions, Statement
 from ...eventstore.intake.submitting import Submitter
 from ...eventstore.journal import Journal
 from ...eventstore.reader import Reader
@@ -84,9 +84,7 @@ class Reached:
 
     def record(self, fact: Fact) -> int:
         """Have the manager take the step; its position, when it is on the disk itself."""
-        data = json.loads(encode(fact))
-        statement = Statement(fact.kind, fact.name, fact.version, fact.subject(0), data)
-        return self._submitter.submit([statement], actor=_actor(), durable=True).first
+        return submit(self._submitter, fact).first
 
     def redact(self, fact: EventRedacted, position: int) -> None:
         """Have the event's data taken out, which a manager does when it is told the fact, every time.
@@ -120,6 +118,13 @@ def owner_of(path: str) -> Generator[Owner]:
             yield Reached(submitter, reader)
         else:
             yield Owned(journal, reader, restore(reader, SnapshotStore.beside(path)))
+
+
+def submit(submitter: Submitter, fact: Fact) -> Positions:
+    """Have the manager take the step; where the fact and what followed stand, now on the disk itself."""
+    data = json.loads(encode(fact))
+    statement = Statement(fact.kind, fact.name, fact.version, fact.subject(0), data)
+    return submitter.submit([statement], actor=_actor(), durable=True)
 
 
 def _actor() -> str:

@@ -69,7 +69,7 @@ def demo(
     drains, evicts and reloads. Then the journal tells what happened, and proves it.
     """
     llama = {"folder": str(folder / "models"), "context_tokens": 2048, "slots": 2}
-    settings = Settings.load(config, providers={"llama": llama})
+    settings = Settings.load(config, providers={"discover": False, "llama": llama})
     arrivals = from_trace(trace, MODELS, requests, seed, speed) if trace else mixed(MODELS, requests, seed)
     story = _act(folder, settings, arrivals, as_json)
     if as_json:

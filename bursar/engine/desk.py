@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..domain import errors
 from ..domain.errors import BursarError, DeadlineExceeded
@@ -13,13 +14,15 @@ from ..domain.requests.events import (
     RequestExpired,
     RequestRejected,
 )
+from ..domain.resilience.events import RequestRedirected
 
 
 def error_from(code: str, values: dict[str, str]) -> BursarError:
     """The error that a decision names by its code."""
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, BursarError) and kind.code == code:
-            return kind(**values)
+            with suppress(KeyError):
+                return kind(**values)
     return BursarError(detail=f"{code}: {values}")
 
 
@@ -40,6 +43,12 @@ class Ticket:
         """The request is served."""
         if not self.granted.done():
             self.granted.set_result(at)
+
+    def redirect(self, model: str) -> None:
+        """Another model is to answer; a lease that was held on the first is waited for anew."""
+        self.model = model
+        if self.granted.done():
+            self.granted = asyncio.get_running_loop().create_future()
 
     def fail(self, error: BursarError) -> None:
         """The request is not served, or no longer."""
@@ -78,6 +87,8 @@ class Desk:
         match event.body:
             case LeaseGranted():
                 ticket.grant(event.at)
+            case RequestRedirected(fallback=fallback):
+                ticket.redirect(fallback)
             case RequestRejected(code=code, values=values) | LeaseRevoked(code=code, values=values):
                 ticket.fail(error_from(code, values))
             case RequestExpired(model=model, waited_ms=waited_ms):

@@ -21,6 +21,7 @@ from ..domain.errors import (
 from ..domain.events import Body, Fact
 from ..domain.models.events import FreeRequested, PinChanged, UnloadRequested
 from ..domain.registry import REGISTRY, UnknownEvent, decode
+from ..domain.resilience.events import BreakerSet
 from ..eventstore.intake.plain import refused
 from ..eventstore.intake.serving import listening
 from ..eventstore.intake.submissions import Positions, Statement, Submission, canonical
@@ -44,6 +45,7 @@ STATABLE: tuple[type[Fact], ...] = (
     PinChanged,
     UnloadRequested,
     FreeRequested,
+    BreakerSet,
     SubjectForgotten,
     EventRedacted,
 )
@@ -149,6 +151,8 @@ class Intake:
         match fact:
             case PinChanged(model=model) | UnloadRequested(model=model):
                 await self._require_model(model)
+            case BreakerSet(provider=provider):
+                self._require_provider(provider)
             case EventRedacted(event=position):
                 self._redactable(position)
             case _:
@@ -162,6 +166,14 @@ class Intake:
         if target.id != model:
             raise InvalidModelId(model=model, problem=f"give its whole id, {target.id}")
         await target.describe()
+
+    def _require_provider(self, provider: str) -> None:
+        """One that is configured, or was. Raises SubmissionRefused."""
+        state = self._engine.state
+        known = {**self._directory.providers, **state.providers, **state.breakers}
+        if provider not in known:
+            problem = f"there is none of that name (known: {', '.join(sorted(known)) or 'none'})"
+            raise refused("events[0].data.provider", problem, provider)
 
     def _redactable(self, position: int) -> Record:
         """The event, redacted or not. Raises NoSuchPosition, NotRedactable."""

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ..domain.errors import BursarError
+from ..domain.errors import BursarError, ProviderBusy, ProviderTimeout, ProviderUnavailable
 from ..domain.events import Fact
 from ..domain.kernel import Origin
 from ..domain.models.events import ModelDescribed
 from ..domain.models.machine import ModelState
 from ..domain.requests.events import Purpose, RequestArrived, RequestCancelled, RequestFinished
 from ..domain.requests.line import NS_PER_MS
+from ..domain.resilience.fallback import chain
+from ..domain.resilience.gate import refusing
 from ..providers import Directory, Target
 from .desk import Desk, Ticket
 from .engine import Engine
@@ -56,6 +59,10 @@ class Lease:
         """Be told when it is taken back."""
         self._ticket.on_revoked = callback
 
+    async def granted_again(self) -> None:
+        """Wait for the model that answers instead; raises why it cannot be had."""
+        self._granted_at = await self._ticket.granted
+
     def held_ms(self) -> int:
         """Milliseconds since the grant."""
         return (self._engine.clock.now() - self._granted_at) // NS_PER_MS
@@ -65,6 +72,7 @@ class Lease:
         error: BaseException | None = None,
         *,
         first_token_ms: int | None = None,
+        load_ms: int | None = None,
         prompt_tokens: int | None = None,
         completion_tokens: int | None = None,
     ) -> None:
@@ -82,6 +90,7 @@ class Lease:
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,
                 first_token_ms=first_token_ms,
+                load_ms=load_ms,
                 error_code=getattr(error, "code", "SYSTEM_ERROR") if error else None,
                 error=str(error) if error else None,
             )
@@ -103,7 +112,7 @@ class Leases:
         `QueueFull`, `DeadlineExceeded` and others of `domain.errors`.
         """
         target = self._directory.find(model)
-        await self._describe(target)
+        await self._prepare(target)
         receipt = self._engine.submit(
             RequestArrived(
                 model=target.id,
@@ -123,6 +132,30 @@ class Leases:
             self._desk.close(ticket)
             raise
         return Lease(self._engine, self._desk, ticket, granted_at)
+
+    async def _prepare(self, target: Target) -> None:
+        """Have the model described, and those that may answer instead.
+
+        A provider that cannot be asked is no reason to give up as long as it is known what it would load, or
+        another can answer: what becomes of the request is decided then, and written down.
+        """
+        state = self._engine.state
+        others = chain(state.host.settings.fallbacks, target.id)
+        known = state.models.get(target.id)
+        if refusing(state, target.id) is None:
+            try:
+                await self._describe(target)
+            except (ProviderBusy, ProviderTimeout, ProviderUnavailable):
+                if not others and not (known and known.description):
+                    raise
+        for name in others:
+            with suppress(BursarError):
+                await self._describe_once(self._directory.find(name))
+
+    async def _describe_once(self, target: Target) -> None:
+        known = self._engine.state.models.get(target.id)
+        if (known is None or known.description is None) and refusing(self._engine.state, target.id) is None:
+            await self._describe(target)
 
     async def _describe(self, target: Target) -> None:
         """Ask the provider what it knows of a model that is not in memory, and record what is new."""

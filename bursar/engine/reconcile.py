@@ -1,67 +1,166 @@
-"""What is in memory is compared with what the journal says, before anybody is served."""
+"""What the providers hold is compared with what the journal says: at the start, on a timer, after errors."""
 
-from ..domain.errors import BursarError
-from ..domain.events import Fact
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from ..adapters.logs import get_logger
+from ..domain.errors import BursarError, ProviderTimeout, ProviderUnavailable
+from ..domain.events import Event
 from ..domain.host.events import ManagerReconciled
-from ..domain.kernel import Origin
 from ..domain.models.events import (
-    EffectOutcomeUnknown,
+    Hand,
     ModelDescribed,
-    ModelFound,
-    ModelLost,
+    ModelLoadFailed,
     ModelUnloaded,
+    ModelUnloadFailed,
+    ModelWakeFailed,
 )
-from ..domain.models.machine import RESIDENT, ModelState
-from ..domain.models.state import Model
+from ..domain.models.machine import ModelState
 from ..domain.models.values import Residency
+from ..domain.providers.values import Probe
+from ..domain.requests.events import RequestFinished
 from ..providers import Directory
+from .comparing import Outlook, compare_known, found, outlook, strangers
+from .effects import Effects
 from .engine import Engine
+from .probing import ANSWER_S, observe, record, side_by_side
+
+#: After one comparison the next waits this long, however many errors there are.
+_GAP_S: Final = 0.5
+#: A provider that answers is asked for its version again after this long.
+_PROBE_S: Final = 60.0
+_ERRORS = (ModelLoadFailed, ModelUnloadFailed, ModelWakeFailed)
+
+_log = get_logger("bursar.reconcile")
 
 
-async def reconcile(engine: Engine, directory: Directory) -> None:
-    """Turn every difference into a fact, and then say that requests may be served."""
-    held = await directory.resident()
-    for model in tuple(engine.state.models.values()):
-        if model.state in RESIDENT:
-            _compare(engine, model, held.pop(model.name, None))
-    for name, residency in held.items():
-        await describe(engine, directory, name)
-        engine.submit(ModelFound(model=name, residency=residency))
-    for name in (*engine.state.host.settings.preload, *engine.state.host.settings.pins):
-        await describe(engine, directory, name)
-    engine.submit(ManagerReconciled())
+class Reconciler:
+    """Watches every provider, each in a task of its own: one that is slow keeps nobody else waiting."""
+
+    def __init__(self, engine: Engine, directory: Directory, effects: Effects) -> None:
+        self._engine = engine
+        self._directory = directory
+        self._effects = effects
+        self._stirred = {prefix: asyncio.Event() for prefix in directory.providers}
+        #: When each was asked for its version last.
+        self._probed: dict[str, float] = {}
+        #: Models that we had asked for, and that may turn up later than we waited for them.
+        self._loads: set[str] = set()
+        self._unloads: set[str] = set()
+
+    async def begin(self) -> None:
+        """Find out how the providers are and what they hold, and then say that requests may be served."""
+        engine = self._engine
+        await side_by_side(map(self._probe, self._directory.providers))
+        await side_by_side(self.compare(prefix) for prefix in self._directory.providers)
+        settings = engine.state.host.settings
+        for name in (*settings.preload, *settings.pins):
+            await describe(engine, self._directory, name)
+        engine.submit(ManagerReconciled())
+
+    async def run(self) -> None:
+        """Compare until cancelled."""
+        await side_by_side(map(self._watch, self._directory.providers))
+
+    def hear(self, event: Event) -> None:
+        """After an error things may not be as they are believed to be."""
+        match event.body:
+            case ModelLoadFailed(model=model, code=ProviderTimeout.code):
+                self._loads.add(model)
+            case ModelUnloaded(model=model):
+                self._unloads.add(model)
+            case _:
+                pass
+        if isinstance(event.body, _ERRORS) or _is_failure(event):
+            for stirred in self._stirred.values():
+                stirred.set()
+
+    async def compare(self, prefix: str) -> None:
+        """Compare one provider's models now. A provider that is busy tells nothing; one that is gone, all."""
+        seen = outlook(self._engine, prefix, self._effects.awaits)
+        provider = self._directory.providers[prefix]
+        can = self._engine.state.providers[prefix].capabilities
+        if not (can.load or can.sleep or can.measure_memory):
+            await self._probe(prefix)
+            return
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                held = await self._directory.resident_of(prefix)
+        except TimeoutError:
+            return
+        except BursarError as error:
+            if is_gone(error):
+                probe = Probe(reachable=False, code=error.code, cause=str(error))
+                record(self._engine, prefix, provider, probe)
+                compare_known(seen, {}, f"{prefix} is gone: {error.values.get('cause', error)}")
+            return
+        if self._is_due(prefix):
+            await self._probe(prefix)
+        gone = f"{prefix} does not hold it any more: somebody else unloaded it, or {prefix} did by itself"
+        compare_known(seen, held, gone)
+        for name in strangers(seen, held):
+            await self._adopt(seen, name, held[name])
+        # What was unloaded and is not listed any more is gone: whoever loads it next is somebody else.
+        self._unloads -= {
+            name for name in self._unloads - held.keys() if name in seen.stood and seen.still(name)
+        }
+
+    async def _watch(self, prefix: str) -> None:
+        stirred = self._stirred[prefix]
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._engine.state.host.settings.reconcile.interval_ms / 1000):
+                    await stirred.wait()
+            stirred.clear()
+            try:
+                await self.compare(prefix)
+            except BursarError as error:
+                # The journal is closed or broken; or an adapter says what none may say of a list.
+                _log.warning("not compared", provider=prefix, error=str(error))
+            await asyncio.sleep(_GAP_S)
+
+    async def _adopt(self, seen: Outlook, name: str, residency: Residency) -> None:
+        """A model in memory that the journal has not there counts from now on, whoever loaded it."""
+        await describe(self._engine, self._directory, name)
+        model = seen.still(name)
+        if model is None:
+            return
+        ours = model.state is ModelState.FAILED or residency.pid is not None
+        origin: Hand = "own" if ours or name in self._loads | self._unloads else "external"
+        self._loads.discard(name)
+        self._engine.submit(found(name, residency, origin))
+
+    def _is_due(self, prefix: str) -> bool:
+        """Whether it should be asked for more than its list: it has come back, or may be another by now."""
+        last = self._probed.get(prefix)
+        long_ago = last is None or asyncio.get_running_loop().time() - last >= _PROBE_S
+        return long_ago or not self._engine.state.providers[prefix].reachable
+
+    async def _probe(self, prefix: str) -> None:
+        self._probed[prefix] = asyncio.get_running_loop().time()
+        await observe(self._engine, prefix, self._directory.providers[prefix])
 
 
 async def describe(engine: Engine, directory: Directory, model: str) -> None:
     """Record what the provider says of a model, when that is new; not being able to say is no error here."""
     try:
-        description = await directory.find(model).describe()
-    except BursarError:
+        async with asyncio.timeout(ANSWER_S):
+            description = await directory.find(model).describe()
+    except (BursarError, TimeoutError):
         return
     known = engine.state.models.get(description.model)
     if known is None or known.description != description:
         engine.submit(ModelDescribed(description=description))
 
 
-def _compare(engine: Engine, model: Model, held: Residency | None) -> None:
-    """One model that the journal believes to take memory."""
-    if model.state in (ModelState.LOADING, ModelState.UNLOADING):
-        _settle_intent(engine, model, held)
-    elif held is None:
-        engine.submit(ModelLost(model=model.name, cause_text="it was gone when the manager started"))
+def is_gone(error: BursarError) -> bool:
+    """Whether an error says that the provider's process is not there: its models are not either."""
+    cause = error.values.get("cause", "")
+    return isinstance(error, ProviderUnavailable) and str(cause).startswith("nobody listens")
 
 
-def _settle_intent(engine: Engine, model: Model, held: Residency | None) -> None:
-    """A load or unload whose outcome nobody heard: what the provider holds is the outcome."""
-    origin = None
-    if model.intent is not None:
-        origin = Origin(model.intent, model.intent)
-        engine.submit(EffectOutcomeUnknown(model=model.name, intent=model.intent), origin=origin)
-    fact: Fact
-    if held is not None:
-        fact = ModelFound(model=model.name, residency=held)
-    elif model.state is ModelState.UNLOADING:
-        fact = ModelUnloaded(model=model.name, unload_ms=0)
-    else:
-        fact = ModelLost(model=model.name, cause_text="its load did not survive the previous manager")
-    engine.submit(fact, origin=origin)
+def _is_failure(event: Event) -> bool:
+    """Whether a request failed, and not because of what it asked for."""
+    body = event.body
+    return isinstance(body, RequestFinished) and body.outcome == "failed"

@@ -1,11 +1,12 @@
 """Closing a manager in good order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..domain.errors import BursarError
 from ..domain.host.events import ManagerStopped, ManagerStopping
+from ..domain.models.leaving import stays
 from .desk import Desk
 from .effects import Effects
 from .engine import Engine
@@ -17,15 +18,21 @@ UNLOAD_S = 30.0
 
 
 class Shutdown:
-    """Serves nobody new, waits a little for those being served, unloads everything, writes the last line."""
+    """Serves nobody new, waits a little for those being served, unloads what is its own, writes the end."""
 
     def __init__(
-        self, engine: Engine, desk: Desk, effects: Effects, sampling: "asyncio.Task[None]", keeper: Keeper
+        self,
+        engine: Engine,
+        desk: Desk,
+        effects: Effects,
+        beside: Sequence["asyncio.Task[None]"],
+        keeper: Keeper,
     ) -> None:
+        """`beside`: what goes on until then, such as sampling."""
         self._engine = engine
         self._desk = desk
         self._effects = effects
-        self._sampling = sampling
+        self._beside = beside
         self._keeper = keeper
         #: Done when the manager is closed.
         self._closed: asyncio.Future[None] | None = None
@@ -50,24 +57,34 @@ class Shutdown:
         await asyncio.shield(self._closed)
 
     async def _run(self) -> None:
-        self._sampling.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._sampling
         await self._wait(GRACE_S, lambda: self._desk.empty)
         try:
             self._engine.submit(ManagerStopping())
-            await self._wait(UNLOAD_S, lambda: not self._engine.state.resident())
-            await self._effects.cancel()
+            # Providers are still looked at: one that is gone holds nothing that could be unloaded.
+            await self._wait(UNLOAD_S, self._all_have_left)
+            await self._give_up()
             self._engine.record_digest()
             await self._engine.submit(ManagerStopped()).committed
             self._keeper.save(self._engine.state)
         except BursarError:
             # The journal can no longer be written: there is nothing to say and nowhere to say it.
-            await self._effects.cancel()
+            await self._give_up()
         finally:
             self._engine.stop()
             for callback in tuple(self._callbacks):
                 callback()
+
+    async def _give_up(self) -> None:
+        """End what runs beside, and the effects whose outcome nobody will hear."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        await self._effects.cancel()
+
+    def _all_have_left(self) -> bool:
+        """Whether nothing is in memory but what others loaded, and what cannot be unloaded."""
+        state = self._engine.state
+        return all(stays(state, model) for model in state.resident())
 
     async def _wait(self, seconds: float, holds: Callable[[], bool]) -> None:
         """Until something holds, but not for ever."""

@@ -2,8 +2,12 @@
 
     settings     `Settings`: `load`, `changed`, `domain`
     sections     the settings there are, their defaults and bounds
-    quantities   how numbers, sizes, times and shares are written
-    names        how models and folders are named
+    servers      those of the providers
+    kinds        the kinds of settings
+    quantities   how numbers, sizes, times, shares and switches are written
+    names        how models, folders and files are named
+    addresses    how providers are named, reached and opened
+    together     what is possible alone and not together
     refusal      what is said of a setting that cannot be
     origin       where settings were written, and what they are called there
     known        which settings there are, will be, and may have been meant

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from .known import known, tables
+from .known import general, known, tables
 from .origin import Environment, Key
 from .refusal import checked, invalid, unknown
 from .sections import Sections
@@ -40,6 +40,6 @@ def read_environment(variables: Mapping[Key, str]) -> dict[str, Any]:
             problem = "cannot be set alone: names of variables do not tell small letters from capitals"
             remedy = f"""Set the table: {origin.spelled(key[:1])}='{{"{key[1]}": …}}'."""
             raise invalid(key, problem, os.environ[name], remedy, origin)
-        if key not in known():
+        if general(key) not in known():
             raise unknown(key, os.environ[name], origin, known())
     return checked(_Source(_Variables)(), origin)

@@ -18,6 +18,8 @@ DEFAULT = Path("bursar.toml")
 _BYTES_MAX = 256 << 10
 #: A name of more parts than any setting has; tomllib's time grows with the square of their number.
 _LONG_NAME = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){32}""")
+#: What may be a secret in a line that is shown: all behind `key =`, and what stands before an `@` in a URL.
+_OF_KEY = re.compile(r"""((?:key["']?\s*[=:])|//).*""", re.IGNORECASE)
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
@@ -122,7 +124,7 @@ def _not_parsed(path: Path, text: str, message: str, language: str) -> SettingsI
     return SettingsInvalid(
         path=f"{_name(path)}, line {line}",
         problem=f"is not {language}: {reason[:1].lower()}{reason[1:]}",
-        given=given[:80] or "nothing",
+        given=_OF_KEY.sub(r"\1 …", given)[:80] or "nothing",
         remedy='Text goes in quotes: memory = "14 GB".' if language == "TOML" else "Mend that line.",
     )
 

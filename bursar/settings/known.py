@@ -1,8 +1,10 @@
-"""Which settings there are, will be, and may have been meant."""
+"""Which settings there are, will be, and may have been meant; `*` stands for a name that the user gives."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import cache
+from typing import Any, get_args
 
 from pydantic import AliasChoices, BaseModel
 
@@ -13,13 +15,18 @@ _PLANNED = {
     "pressure": ("memory_pressure", "optimization_threshold", "cleanup_interval"),
     "memory buffers": ("buffers", "max_memory_usage", "memory", "memory_config"),
     "compression of contexts": ("compression", "compression_config"),
-    "contexts": ("context", "context_config"),
+    "contexts": (
+        "context_config",
+        "context.max_context_per_agent",
+        "context.global_max_context",
+        "context.adaptive_reduction",
+        "context.context_importance_threshold",
+    ),
     "caches": ("cache", "cache_config"),
     "limits for one model": ("model_constraints.max_memory_per_model", "model_constraints.max_cpu_per_model"),
     "a limit on the processors": ("max_cpu_usage",),
     "budgets": ("budgets",),
     "rate limits": ("rate_limits",),
-    "circuit breakers": ("breaker",),
     "alerts": ("alerts",),
     "tuning by itself": ("tuning", "auto_tuning"),
     "a debug log": ("debug",),
@@ -52,27 +59,48 @@ def known() -> frozenset[Key]:
     return frozenset(_keys(Sections, ()))
 
 
+def general(key: Key) -> Key:
+    """The key with `*` for the names of the user's sections: `providers.openai.*.url`."""
+    above = next((above for above in _named() if key[: len(above)] == above and len(key) > len(above)), None)
+    return key if above is None else (*above, "*", *key[len(above) + 1 :])
+
+
+@cache
+def _named() -> tuple[Key, ...]:
+    """Tables of sections."""
+    return tuple(key[:-1] for key in sorted(known()) if key[-1] == "*")
+
+
 @cache
 def tables() -> frozenset[Key]:
     """Settings that are tables, whose keys are the user's."""
-    return frozenset(
-        (name,) for name, field in Sections.model_fields.items() if isinstance(field.default, dict)
-    )
+    plain = {(name,) for name, field in Sections.model_fields.items() if isinstance(field.default, dict)}
+    return frozenset(plain.difference(_named()))
 
 
 def nearest(key: Key, keys: Collection[Key]) -> Key | None:
-    """What was probably meant: a setting beside it, one of that name elsewhere, or one with a like path."""
+    """What was probably meant: one beside it, the one of that name elsewhere, or one with a like path."""
+    meant = _nearest(general(key), keys)
+    if meant is None or "*" not in meant:
+        return meant
+    # The name that was given there, or in the documentation's manner where none was.
+    at = meant.index("*")
+    return (*meant[:at], key[at] if key[:at] == meant[:at] else "<name>", *meant[at + 1 :])
+
+
+def _nearest(key: Key, keys: Collection[Key]) -> Key | None:
     from difflib import get_close_matches
 
     ordered = sorted(keys)
     beside = {other[-1]: other for other in ordered if other[:-1] == key[:-1]}
-    elsewhere = {other[-1]: other for other in ordered}
+    names = Counter(other[-1] for other in ordered)
+    elsewhere = {other[-1]: other for other in ordered if names[other[-1]] == 1}
     # A section that holds other settings was not meant by whoever is in it already.
     anywhere = {".".join(other): other for other in ordered if not beside or other != key[:-1]}
-    for name, names in ((key[-1], beside), (key[-1], elsewhere), (".".join(key), anywhere)):
-        found = get_close_matches(name, names, 1, 0.7)
+    for name, likely in ((key[-1], beside), (key[-1], elsewhere), (".".join(key), anywhere)):
+        found = get_close_matches(name, likely, 1, 0.7)
         if found:
-            return names[found[0]]
+            return likely[found[0]]
     return None
 
 
@@ -83,3 +111,12 @@ def _keys(section: type[BaseModel], above: Key) -> Iterator[Key]:
         yield from ((*above, str(other)) for other in names)
         if isinstance(field.default, BaseModel):
             yield from _keys(type(field.default), (*above, name))
+        elif isinstance(field.default, dict) and (inner := _section_in(field.annotation)):
+            yield (*above, name, "*")
+            yield from _keys(inner, (*above, name, "*"))
+
+
+def _section_in(table: Any) -> type[BaseModel] | None:
+    """What a table holds, if that is sections."""
+    held = get_args(table)[1]
+    return held if isinstance(held, type) and issubclass(held, BaseModel) else None

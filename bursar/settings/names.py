@@ -40,7 +40,15 @@ def models(value: object) -> tuple[str, ...]:
 
 def folder(value: object) -> Path:
     """A folder, `~` expanded; it need not be there yet."""
-    allowed = 'the path of a folder, such as "~/models"'
+    return _path(value, 'the path of a folder, such as "~/models"')
+
+
+def file(value: object) -> Path:
+    """A file, `~` expanded; it need not be there yet."""
+    return _path(value, 'the path of a file, such as "~/.config/bursar/lab.key"')
+
+
+def _path(value: object, allowed: str) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise Refused("is not a path", allowed)
     return Path(os.path.expanduser(value))  # noqa: PTH111 - Path.expanduser raises where there is no home

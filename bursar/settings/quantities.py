@@ -1,4 +1,4 @@
-"""How numbers, sizes, times and shares are written: callables that read a value or raise `Refused`."""
+"""How numbers, sizes, times, shares and switches are written: callables that read a value or refuse it."""
 
 import math
 import re
@@ -137,6 +137,15 @@ def share(value: object) -> float:
     else:
         part = _plain(value, "a share", allowed)
     return _bounded(1000 * part, 1, 1000, "a per-mille", allowed) / 1000
+
+
+def switch(value: object) -> bool:
+    """True or false; the environment writes them as text."""
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
+    if not isinstance(value, bool):
+        raise Refused("is neither true nor false", "true or false")
+    return value
 
 
 def _plain(value: object, what: str, allowed: str) -> Decimal:

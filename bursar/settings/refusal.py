@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..domain.errors import SettingsInvalid
-from .known import known, nearest, planned, tables
+from .addresses import shown as shown_url
+from .known import general, known, nearest, planned, tables
 from .origin import Key, Origin
 from .quantities import Refused
 from .sections import Sections
@@ -56,15 +57,29 @@ def unknown(key: Key, given: object, origin: Origin, keys: Collection[Key]) -> S
     meant = nearest(key, keys)
     if meant:
         return invalid(key, "is not a setting", given, f"Did you mean {origin.spelled(meant)}?", origin)
-    beside = ", ".join(sorted(other[-1] for other in keys if other[:-1] == key[:-1]))
+    above = general(key)[:-1]
+    beside = ", ".join(sorted(other[-1] for other in keys if other[:-1] == above))
     remedy = f"There are {beside}." if beside else "Leave it out."
     return invalid(key, "is not a setting", given, remedy, origin)
 
 
 def invalid(key: Key, problem: str, given: object, remedy: str, origin: Origin) -> SettingsInvalid:
     """The error itself."""
-    shown = _shown(given) + origin.where(key)
+    shown = _given(key, given) + origin.where(key)
     return SettingsInvalid(path=origin.called(key), problem=problem, given=shown, remedy=remedy)
+
+
+def _given(key: Key, given: object) -> str:
+    """What was given, unless it may be the key of a provider: in its place, misspelt, or beside it."""
+    setting = general(key)
+    if setting[0] != "providers" or given is None:
+        return _shown(given)
+    if setting[-1] == "url" and setting in known():
+        return shown_url(given)[:_SHOWN_LENGTH_MAX]
+    holds_others = any(other[: len(setting)] == setting != other for other in known())
+    if setting[-1] == "key" or holds_others or setting not in known():
+        return f"something not shown here, as it may be a key ({type(given).__name__})"
+    return _shown(given)
 
 
 def _shown(value: object) -> str:

@@ -1,29 +1,14 @@
 """The settings there are, their defaults and bounds; sizes are kept in bytes and times in seconds."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AliasChoices, Field, PlainValidator
 
 from ..domain.models.eviction import Policy
-from .names import folder, model, models
-from .quantities import MOST, Size, Time, Whole, or_none, share
-
-Share = Annotated[float, PlainValidator(share)]
-Seconds = Annotated[float, PlainValidator(Time())]
-PositiveSeconds = Annotated[float, PlainValidator(Time(least_ms=1))]
-Count = Annotated[int, PlainValidator(Whole())]
-PositiveCount = Annotated[int, PlainValidator(Whole(1))]
-Bytes = Annotated[int, PlainValidator(Size())]
-ModelId = Annotated[str, PlainValidator(model)]
-ModelIds = Annotated[tuple[str, ...], PlainValidator(models)]
-Folder = Annotated[Path | None, PlainValidator(or_none(folder))]
-
-
-class Section(BaseModel):
-    """Settings that belong together; what is not one of them is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from .kinds import Bytes, Count, ModelId, ModelIds, PositiveCount, PositiveSeconds, Seconds, Section, Share
+from .quantities import MOST, Size, Time, Whole, or_none
+from .resilience import Breaker, Concurrency, Recovery, Retry
+from .servers import Providers
 
 
 class Limits(Section):
@@ -68,25 +53,18 @@ class Sampling(Section):
     dead_band: Share = 0.02
 
 
-class Llama(Section):
-    """The embedded llama.cpp; it is there when `folder` is."""
+class Context(Section):
+    """What a model is told of a conversation."""
 
-    #: Where the GGUF files are, in folders of any depth; relative to the working directory.
-    folder: Folder = None
-    #: Window of each slot, unless the model was trained for less.
-    context_tokens: Annotated[int, PlainValidator(Whole(1, 2**24))] = 2048
-    #: Requests a model serves at once; llama.cpp has no more than 256.
-    slots: Annotated[int, PlainValidator(Whole(1, 256))] = 2
-    #: Processors that each model computes with; 0 for half of what there are.
-    threads: Annotated[int, PlainValidator(Whole(0, 1024))] = 0
-    #: How long a model waits to be adopted when its manager was killed.
-    orphan_grace: Seconds = 30.0
+    #: What becomes of an answer to a prompt that the provider cut: `error` fails it, `warn` logs it and
+    #: marks the answer. The journal has it either way.
+    on_truncation: Literal["error", "warn"] = "error"
 
 
-class Providers(Section):
-    """What runs the models."""
+class Reconcile(Section):
+    """How often what the providers hold is compared with what bursar believes."""
 
-    llama: Llama = Llama()
+    interval: PositiveSeconds = 5.0
 
 
 class Sections(Section):
@@ -96,6 +74,8 @@ class Sections(Section):
     queue: Queue = Queue()
     eviction: Eviction = Eviction()
     sampling: Sampling = Sampling()
+    reconcile: Reconcile = Reconcile()
+    context: Context = Context()
     #: What a model takes, where the user knows better than the estimate.
     model_sizes: dict[ModelId, Bytes] = {}
     #: Importance of a model for the `priority` policy; higher stays longer. 0 when not listed.
@@ -105,3 +85,9 @@ class Sections(Section):
     #: Models loaded at the start, in this order, as far as they fit without evicting anybody.
     preload: ModelIds = ()
     providers: Providers = Providers()
+    breaker: Breaker = Breaker()
+    retry: Retry = Retry()
+    concurrency: Concurrency = Concurrency()
+    recovery: Recovery = Recovery()
+    #: Model to the one that answers when it cannot be had.
+    fallbacks: dict[ModelId, ModelId] = {}

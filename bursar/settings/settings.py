@@ -8,11 +8,12 @@ from typing import Any, Self, cast
 from pydantic import ValidationError
 
 from ..domain import settings as domain
-from ..domain.errors import SettingsInvalid
+from . import resilience
 from .files import DEFAULT, missing, read_file
 from .origin import Origin
-from .refusal import checked, invalid, refusal
+from .refusal import checked, refusal
 from .sections import Sections
+from .together import refuse_impossible
 from .variables import variables
 
 
@@ -29,7 +30,7 @@ class Settings(Sections):
             super().__init__(**values)
         except ValidationError as error:
             raise refusal(error, Origin()) from None
-        _refuse_impossible(self)
+        refuse_impossible(self)
 
     @classmethod
     def load(cls, config: str | os.PathLike[str] | None = None, **arguments: Any) -> Self:
@@ -62,10 +63,16 @@ class Settings(Sections):
                 interval_ms=_thousandths(sampling.interval),
                 dead_band_per_mille=_thousandths(sampling.dead_band),
             ),
+            reconcile=domain.Reconcile(interval_ms=_thousandths(self.reconcile.interval)),
             model_sizes=dict(self.model_sizes),
             priorities=dict(self.priorities),
             pins=self.pins,
             preload=self.preload,
+            breaker=resilience.breaker(self.breaker),
+            retry=resilience.retry(self.retry),
+            concurrency=resilience.concurrency(self.concurrency),
+            recovery=resilience.recovery(self.recovery),
+            fallbacks=dict(self.fallbacks),
         )
 
 
@@ -97,22 +104,6 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
             both = isinstance(merged.get(name), dict) and isinstance(value, dict)
             merged[name] = _merged(merged[name], cast("dict[str, Any]", value)) if both else value
     return merged
-
-
-def _refuse_impossible(settings: Settings) -> None:
-    """What is possible alone and not together."""
-    pins, limits = settings.pins, settings.limits
-    if len(pins) > limits.max_models_loaded:
-        problem = f"are {len(pins)}, and limits.max_models_loaded is {limits.max_models_loaded}"
-        raise _impossible(pins, problem, "Pin fewer, or raise the limit.")
-    size = sum(settings.model_sizes.get(name, 0) for name in pins)
-    if limits.memory is not None and size > limits.memory:
-        problem = f"take {size} bytes together by model_sizes, and limits.memory is {limits.memory}"
-        raise _impossible(pins, problem, "Pin fewer, or raise the limit.")
-
-
-def _impossible(pins: tuple[str, ...], problem: str, remedy: str) -> SettingsInvalid:
-    return invalid(("pins",), problem, list(pins), remedy, Origin())
 
 
 def _thousandths(value: float) -> int:

@@ -110,7 +110,14 @@ def test_a_manager_acts_on_what_another_process_states(tmp_path: Path) -> None:
 def test_what_a_manager_decides_for_itself_is_refused_from_outside(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     allowed = {fact.name for fact in STATABLE}
-    assert allowed == {"PinChanged", "UnloadRequested", "FreeRequested", "SubjectForgotten", "EventRedacted"}
+    assert allowed == {
+        "BreakerSet",
+        "EventRedacted",
+        "FreeRequested",
+        "PinChanged",
+        "SubjectForgotten",
+        "UnloadRequested",
+    }
     refused: list[str] = []
 
     async def work(manager: bursar.ResourceManager, _provider: Instant) -> None:
@@ -118,15 +125,13 @@ def test_what_a_manager_decides_for_itself_is_refused_from_outside(tmp_path: Pat
         for (name, version), body in REGISTRY.items():
             if name not in allowed:
                 said = Statement(body.kind, name, version, "host", {})
-                with pytest.raises(
-                    SubmissionRefused, match="a manager takes only these: EventRedacted, Free"
-                ):
+                with pytest.raises(SubmissionRefused, match="a manager takes only these: BreakerSet, Event"):
                     await submit(path, said)
                 refused.append(name)
         (answer,) = await told(path, ModelLost(model="sim:a", cause_text="so I say"))
         assert answer == (
             "SUBMISSION_REFUSED events[0].type was refused by the journal's owner: a manager takes only "
-            "these: EventRedacted, FreeRequested, PinChanged, SubjectForgotten, UnloadRequested "
+            "these: BreakerSet, EventRedacted, FreeRequested, PinChanged, SubjectForgotten, UnloadRequested "
             "(given: 'ModelLost')"
         )
         with pytest.raises(SubmissionRefused, match="there is no such event"):

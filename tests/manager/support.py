@@ -29,7 +29,7 @@ def make_models(folder: Path, *names: str) -> Path:
 async def opened(folder: Path, **settings: Any) -> AsyncGenerator[bursar.ResourceManager, None]:
     """A manager for the models in `folder/models`, with its journal in `folder`."""
     llama = {"folder": str(folder / "models"), "context_tokens": 1024}
-    chosen = bursar.Settings(providers={"llama": llama}, **settings)
+    chosen = bursar.Settings(providers={"discover": False, "llama": llama}, **settings)
     async with bursar.open(folder / "journal.db", chosen) as manager:
         yield manager
 

@@ -10,7 +10,9 @@ from .support import HELLO, make_models
 
 
 def _settings(folder: Path) -> bursar.Settings:
-    return bursar.Settings(providers={"llama": {"folder": str(folder), "context_tokens": 1024}})
+    return bursar.Settings(
+        providers={"discover": False, "llama": {"folder": str(folder), "context_tokens": 1024}}
+    )
 
 
 def test_a_script_loads_chats_leases_and_asks_why(tmp_path: Path) -> None:

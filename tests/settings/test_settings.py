@@ -83,7 +83,7 @@ def test_the_documented_name_with_its_unit_is_another_name(name: str) -> None:
         ({"limitz": {}}, "limitz", "is not a setting", "Did you mean limits?"),
         ({"max_models_loaded": 3}, "max_models_loaded", "is not a setting", "limits.max_models_loaded?"),
         ({"queue": {"x": 1}}, "queue.x", "is not a setting", "There are max_waiting."),
-        ({"zzz": 1}, "zzz", "is not a setting", "There are eviction, limits,"),
+        ({"zzz": 1}, "zzz", "is not a setting", "There are breaker, concurrency, context,"),
         # What pydantic-settings would take for an order to itself.
         ({"_env_file": "x"}, "_env_file", "is not a setting", "There are"),
         ({"_cli_parse_args": True}, "_cli_parse_args", "is not a setting", "There are"),
@@ -95,6 +95,13 @@ def test_the_documented_name_with_its_unit_is_another_name(name: str) -> None:
             "is for what bursar cannot do yet: memory buffers",
             "Leave",
         ),
+        (
+            {"context": {"global_max_context": 1000}},
+            "context.global_max_context",
+            "is for what bursar cannot do yet: contexts",
+            "Leave",
+        ),
+        ({"context": {"on_truncation": "ignore"}}, "context.on_truncation", "is none of the choices", "warn"),
         # Wrong shapes.
         ({"limits": 3}, "limits", "is not a table", "Write a table."),
         ({"limits": None}, "limits", "is not a table", "Write a table."),

@@ -54,9 +54,10 @@ IMPURE = frozenset(
     }
 )
 
-#: (file, name of the field) to the reason why it may be a float.
+#: (file, name of the field, or of the method that returns it) to the reason why it may be a float.
 FLOATS = {
     ("domain/ports.py", "temperature"): "handed through to the provider; in no state and in no event",
+    ("domain/ports.py", "embed"): "vectors go to whoever asked; in no state and in no event",
 }
 
 
@@ -98,6 +99,11 @@ def _allowed_floats(source: Source) -> Iterator[tuple[ast.AST, str]]:
         match field:
             case ast.AnnAssign(target=ast.Name(id=name)) if (source.path, name) in FLOATS:
                 yield from ((node, name) for node in ast.walk(field.annotation) if _float(node))
+            case ast.AsyncFunctionDef(name=name, returns=ast.expr() as returned) if (
+                source.path,
+                name,
+            ) in FLOATS:
+                yield from ((node, name) for node in ast.walk(returned) if _float(node))
             case _:
                 pass
 
