@@ -18,8 +18,20 @@ from .output import emit, on_terminal, table
 from .owning import owner_of
 from .pipes import write
 
-_HEADING = ("PROVIDER", "BREAKER", "SINCE", "CALLS", "FAILED", "SLOW", "SERVES", "OPENED BECAUSE", "WAITS FOR")
+_HEADING = (
+    "PROVIDER",
+    "BREAKER",
+    "SINCE",
+    "CALLS",
+    "FAILED",
+    "SLOW",
+    "SERVES",
+    "OPENED BECAUSE",
+    "WAITS FOR",
+)
 _NUMBERS = ("CALLS", "FAILED", "SLOW", "SERVES")
+#: What is left out first where the terminal is narrow.
+_OPTIONAL = ("SERVES", "SINCE", "SLOW", "OPENED BECAUSE")
 _NS_PER_MS = 1_000_000
 
 
@@ -30,7 +42,7 @@ _NS_PER_MS = 1_000_000
 )
 @reading
 def breaker(provider: str | None, wanted: Wished | None, journal: str, as_json: bool) -> None:
-    """Whether each provider may be asked, and why; --set decides it by hand.
+    """Whether each provider may be asked, and why; or set it.
 
     CALLS is what there is to judge by, of how many there must be; FAILED and SLOW are shares of them, and
     from which on it opens. SERVES is how many requests its models serve, of how many they may when that is
@@ -72,7 +84,7 @@ def _require_known(state: State, provider: str) -> None:
 
 
 def _tell(rows: Sequence[BreakerRow]) -> None:
-    table(_HEADING, map(_cells, rows), right=_NUMBERS)
+    table(_HEADING, map(_cells, rows), right=_NUMBERS, optional=_OPTIONAL)
 
 
 def _cells(row: BreakerRow) -> list[str]:

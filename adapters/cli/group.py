@@ -32,7 +32,7 @@ def _here(module: str, help_text: str) -> Lazy:
 READING: dict[str, Lazy] = {
     "status": _here("status", "What is in memory and who waits, from the journal."),
     "models": _here("models", "Every model: where it is, what it takes, what it has done."),
-    "breaker": _here("breaker", "Whether each provider may be asked, and why; --set decides it by hand."),
+    "breaker": _here("breaker", "Whether each provider may be asked, and why; or set it."),
     "log": _here("log", "The events of the journal, newest last."),
     "why": _here("why", "Why something happened: causes, comparisons, effects."),
     "state": _here("state", "The whole state as it was at a position or time."),

@@ -14,7 +14,12 @@ from .options import MOMENT, position_of, reading
 from .output import emit, on_terminal, progress, table
 
 _NUMBERS = ("LEASES", "LOADS", "LOAD TIME", "EVICTED", "UNLOADED", "LOST", "DONE", "NOT DONE", "TOKENS")
-_HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", "EXPECTED", "NOTES", *_NUMBERS)
+_HEADING = ("MODEL", "STATE", "SINCE", "MEMORY", "FROM", "EXPECTED", *_NUMBERS, "NOTES")
+#: What is left out first where the terminal is narrow.
+_OPTIONAL = (
+    *("FROM", "LOAD TIME", "LOST", "UNLOADED", "NOT DONE", "TOKENS", "EVICTED", "LOADS", "EXPECTED"),
+    *("SINCE", "DONE", "NOTES"),
+)
 
 
 @click.command(epilog=MOMENT)
@@ -28,6 +33,8 @@ def models(at: str, journal: str, as_json: bool) -> None:
 
     EXPECTED is what a load will take, and between which bounds in nine of ten cases. NOTES say who loaded it,
     what window it has when that is smaller than asked for, and what its provider cannot do.
+
+    A terminal that is too narrow gets fewer columns; a pipe and --json have all.
     """
     with Reader(journal) as reader:
         position = position_of(reader, at)
@@ -37,7 +44,7 @@ def models(at: str, journal: str, as_json: bool) -> None:
     if as_json:
         emit([row.model_dump(mode="json") for row in rows])
     elif rows:
-        table(_HEADING, map(_cells, rows), right=_NUMBERS)
+        table(_HEADING, map(_cells, rows), right=_NUMBERS, optional=_OPTIONAL)
     else:
         click.echo("The journal knows no models yet.")
 
@@ -53,7 +60,6 @@ def _cells(row: ModelRow) -> list[str]:
         listed([f"{size(amount)} {device}" for device, amount in sorted(row.memory.items())]),
         row.provenance or (row.estimate.provenance if row.estimate else ""),
         _expected(row.estimate),
-        listed(_notes(row)),
         str(len(row.leases)),
         str(counts.loads),
         span(counts.load_ms),
@@ -63,6 +69,7 @@ def _cells(row: ModelRow) -> list[str]:
         str(done),
         str(sum(counts.requests.values()) - done),
         f"{counts.prompt_tokens} + {counts.completion_tokens}",
+        listed(_notes(row)),
     ]
 
 

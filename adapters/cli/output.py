@@ -9,6 +9,10 @@ from typing import Any
 from ...projections.figures import columns
 from .pipes import write
 
+#: Blanks between two columns.
+_GAP = 2
+#: What a long last column must have at least.
+_LAST = 32
 #: Journals shorter than this are read before a bar could be seen.
 _BAR_FROM = 20_000
 
@@ -23,13 +27,43 @@ def emit(value: object, *, lines: bool = False) -> None:
     write(json.dumps(value, ensure_ascii=False, indent=None if lines else 2, default=str))
 
 
-def table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table; the columns named in `right` hold numbers."""
+def table(
+    heading: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> None:
+    """A table; the columns named in `right` hold numbers.
+
+    On a terminal those in `optional` are left out, in that order, until it is no wider than the terminal.
+    """
     if on_terminal():
-        _rich_table(heading, list(rows), right)
+        _rich_table(*fitting(heading, list(rows), optional, _console().width), right)
         return
     padded = [[cell or "-" for cell in row] for row in rows]
     write("\n".join(columns([heading, *padded])))
+
+
+def fitting(
+    heading: Sequence[str], rows: list[Sequence[str]], optional: Sequence[str], width: int
+) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The table without the optional columns that are empty, or for which there is no room."""
+    for name in sorted(optional, key=lambda name: any(_column(heading, rows, name))):
+        if not any(_column(heading, rows, name)) or _width(heading, rows) > width:
+            index = heading.index(name)
+            heading = [*heading[:index], *heading[index + 1 :]]
+            rows = [[*row[:index], *row[index + 1 :]] for row in rows]
+    return heading, rows
+
+
+def _column(heading: Sequence[str], rows: list[Sequence[str]], name: str) -> list[str]:
+    return [row[heading.index(name)] for row in rows]
+
+
+def _width(heading: Sequence[str], rows: list[Sequence[str]]) -> int:
+    """As wide as it is drawn when no cell is folded but those of the last column, which may be."""
+    *longest, last = [max(map(len, cells)) for cells in zip(heading, *rows, strict=True)]
+    return sum(longest) + _GAP * len(longest) + min(last, _LAST)
 
 
 def styled(text: str, style: str) -> None:

@@ -6,8 +6,8 @@ import sys
 import time
 
 from ...domain.errors import BursarError
-from ...projections.figures import ago, amounts, columns, count, moment, size
-from ...projections.status import ModelStatus, Status, status
+from ...projections.figures import ago, amounts, columns, count, listed, moment, size
+from ...projections.status import ModelStatus, ProviderStatus, Status, status
 from .pipes import hang_up, write
 
 #: Where the journal is when nobody says so: `bursar.db` in the current folder, as for `bursar.open`.
@@ -65,6 +65,9 @@ def described(found: Status, now: int | None) -> str:
     if found.models:
         heading = ("MODEL", "STATE", "SINCE", "LEASES", "WAITING", "MEMORY")
         text += ["", *columns([heading, *(_row(model, now) for model in found.models)])]
+    if found.providers:
+        heading = ("PROVIDER", "ANSWERS", "VERSION", "BREAKER", "MODELS", "PROBLEM")
+        text += ["", *columns([heading, *map(_provider, found.providers)])]
     return "\n".join(text)
 
 
@@ -91,4 +94,16 @@ def _row(model: ModelStatus, now: int | None) -> tuple[str, ...]:
         str(model.leases),
         str(model.waiting),
         amounts(model.memory) if model.memory else "-",
+    )
+
+
+def _provider(provider: ProviderStatus) -> tuple[str, ...]:
+    answers = {True: "yes", False: "no", None: "-"}[provider.reachable]
+    return (
+        provider.provider,
+        answers,
+        provider.version or "-",
+        provider.breaker or "closed",
+        listed([f"{number} {origin}" for origin, number in sorted(provider.models.items())]) or "-",
+        provider.code or "-",
     )

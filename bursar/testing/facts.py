@@ -136,7 +136,11 @@ def cancelled(model: str) -> LateFact:
 
 
 def observed(
-    provider: str, *abilities: str, reachable: bool = True, version: str = "test"
+    provider: str,
+    *abilities: str,
+    reachable: bool = True,
+    version: str = "test",
+    max_loaded: int | None = None,
 ) -> ProviderObserved:
     """A provider says that it can do these things and nothing else; that of the model `a` is called `a`."""
     return ProviderObserved(
@@ -147,6 +151,7 @@ def observed(
         lacks={},
         code="" if reachable else "PROVIDER_UNAVAILABLE",
         cause_text="" if reachable else "nobody listens",
+        max_loaded=max_loaded,
     )
 
 

@@ -59,8 +59,6 @@ class LlamaCppServer(ProviderBase):
         self._api = Api(name, self._http, self._timeouts)
         self._server: Single | Router | None = None
         self._capabilities = Capabilities()
-        #: What the version found is known to do wrong; empty for nothing.
-        self.caution = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -80,8 +78,13 @@ class LlamaCppServer(ProviderBase):
                 code=problem.code,
                 cause=str(problem.values.get("cause", problem)),
             )
-        self.caution = _caution(props)
-        return Probe(reachable=True, version=props.build_info, capabilities=self._capabilities, lacks=lacks)
+        return Probe(
+            reachable=True,
+            version=props.build_info,
+            capabilities=self._capabilities,
+            lacks=lacks,
+            note=_caution(props),
+        )
 
     async def catalogue(self) -> tuple[str, ...]:
         """Names of the models that it has, sorted."""
@@ -220,6 +223,7 @@ def _judged(last: Chunk, request: ChatRequest, window: int) -> Chunk:
 
 
 def _caution(props: Props) -> str:
+    """What the version found is known to do wrong; empty for nothing."""
     if not props.kills_busy:
         return ""
     return (

@@ -233,7 +233,8 @@ class LmStudioProvider(ProviderBase):
         copies = f", {len(listed.loaded)} instances" if several else ""
         return Residency(
             model=listed.key,
-            digest=listed.digest,
+            # Several are not what a load of it comes to: nothing is learnt from them about the next one.
+            digest=f"{listed.digest} x{len(listed.loaded)}" if several else listed.digest,
             memory=memory,
             provenance=f"{PROVENANCE[dialect]}{copies}",
             context_tokens=loaded.context_tokens,

@@ -1,23 +1,20 @@
 """The records of an answer: a line of JSON for each piece, the last with what it cost."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from ....domain.errors import ProviderCancelled, ProviderUnavailable
 from ....domain.ports import ChatRequest, Chunk
-from ...http.failures import HttpFailure
 from ..wire.complaint import excerpt
 from ..wire.failing import failing
 from ..wire.fields import record, string, whole
+from ..wire.finishing import finish
 from ..wire.refusals import refusal, reported
 from .api import Api
 from .halving import truncation
 
-#: Nothing follows the last record but the end.
-_END_S = 0.5
 _NANOSECONDS_A_MILLISECOND = 1_000_000
 
 
@@ -59,18 +56,11 @@ async def chat_chunks(
                     if text := string(record(piece.get("message")).get("content")):
                         yield Chunk(text=text)
                     if piece["done"]:
-                        await _read_on(lines)
+                        await finish(lines)
                         yield _last(piece, request, window, api)
                         return
     cause = "the answer ended without its last record; Ollama gives up on one that repeats itself"
     raise ProviderCancelled(provider=api.provider, cause=cause)
-
-
-async def _read_on(lines: AsyncGenerator[bytes, None]) -> None:
-    """To the end of the answer, which comes at once: only then can its connection be used again."""
-    with suppress(HttpFailure, TimeoutError):
-        async with asyncio.timeout(_END_S):
-            await anext(lines, None)
 
 
 def _piece(provider: str, model: str, line: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....domain.models.values import Residency
+from .crowding import Crowding
 from .names import full_name
 from .running import Entry, find
 from .shown import Placing, Shown
@@ -31,8 +32,11 @@ class Known:
     ends: bool = True
     #: Whether it is in memory, as far as we have heard.
     here: bool = False
-    #: We are loading it.
+    #: And it is never to leave by itself, as far as we have heard.
+    stays: bool = False
+    #: We are loading it, or have told it to go.
     loading: bool = False
+    going: bool = False
     #: One load or unload at a time.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -59,7 +63,7 @@ class Known:
         if entry.context and entry.context != self.granted:
             self.asked = self.granted = entry.context
             self.ends = entry.stays
-        self.here, self.digest = True, entry.digest or self.digest
+        self.here, self.stays, self.digest = True, entry.stays, entry.digest or self.digest
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class Models:
     """All of them, by name with tag."""
 
     models: dict[str, Known] = field(default_factory=dict[str, Known])
+    crowding: Crowding = field(default_factory=Crowding)
 
     def seen(self, model: str) -> Known | None:
         """The model of that name, if there is one as far as we know."""
@@ -78,6 +83,7 @@ class Models:
 
     def note(self, entries: list[Entry]) -> None:
         """Take over what is in memory now, but for what we are loading: that is told by its load."""
+        self._learn(entries)
         for known in self.models.values():
             if not known.loading and not (known.shown and known.shown.remote):
                 known.here = find(entries, known.name, known.digest) is not None
@@ -85,6 +91,20 @@ class Models:
             known = self.of(entry)
             if not known.loading:
                 known.note(entry)
+
+    def _learn(self, entries: list[Entry]) -> None:
+        """What was to stay and has gone while another was loaded, it had no room for."""
+        held = {entry.name for entry in entries}
+        self.crowding.held(sum(not entry.leaving for entry in entries))
+        loading = {full_name(known.name) for known in self.models.values() if known.loading}
+        if loading and any(self._was_displaced(known, entries) for known in self.models.values()):
+            # Until 0.30 what is being loaded is listed.
+            self.crowding.displaced(len(held) if loading & held else len(held) + 1)
+
+    def _was_displaced(self, known: Known, entries: list[Entry]) -> bool:
+        ours = known.here and known.stays and not known.loading and not known.going
+        elsewhere = known.shown is not None and known.shown.remote
+        return ours and not elsewhere and find(entries, known.name, known.digest) is None
 
     def of(self, entry: Entry) -> Known:
         """The model that an entry is about, under the name that we were asked for it by."""

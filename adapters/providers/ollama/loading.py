@@ -1,8 +1,8 @@
 """Loads and unloads, and the proof that they happened."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from ....domain.errors import (
@@ -17,10 +17,13 @@ from ....domain.errors import (
 from ..timeouts import ProviderTimeouts
 from ..uninterrupted import uninterrupted
 from .api import Api
+from .crowding import Crowding
 from .known import Known
 from .running import Entry, find
 
 _POLL_FIRST_S, _POLL_LONGEST_S = 0.01, 0.5
+#: Loads that may be undone before they are seen.
+_ASKED_AGAIN = 2
 #: Nobody loads that long without a reason to be named; providers.md §1.8.
 _STUCK_S = 120.0
 
@@ -28,9 +31,11 @@ _STUCK_S = 120.0
 class Loading:
     """Has models loaded and unloaded, one step at a time for each."""
 
-    def __init__(self, api: Api, timeouts: ProviderTimeouts) -> None:
-        self._api, self._timeouts = api, timeouts
+    def __init__(self, api: Api, timeouts: ProviderTimeouts, crowding: Crowding) -> None:
+        self._api, self._timeouts, self._crowding = api, timeouts, crowding
         self._pending: dict[str, float] = {}
+        #: Ollama loads one at a time, and may let the first go for the second before it was seen.
+        self._turn = asyncio.Lock()
         #: A load that came to nothing within its time, and no other has succeeded since.
         self._gave_up = ""
 
@@ -53,6 +58,10 @@ class Loading:
 
         The request is held open until the load is done: Ollama gives a load up whose client has gone.
         """
+        async with self._its_turn():
+            return await self._load(known)
+
+    async def _load(self, known: Known) -> Entry:
         before = find(await self._api.running(), known.name, known.digest)
         with self._noted(known):
             try:
@@ -67,6 +76,12 @@ class Loading:
                         f"{self._timeouts.load_s:g} s, and nothing was since"
                     )
                 raise
+
+    async def settled(self) -> None:
+        """Wait for loads that may displace others: whoever is asked meanwhile would displace them in turn."""
+        if self._crowding.suspected:
+            async with self._its_turn():
+                return
 
     async def unload(self, known: Known) -> None:
         """Unload, and return when `/api/ps` does not list it any more: the answer says nothing.
@@ -101,11 +116,27 @@ class Loading:
         self._gave_up = ""
 
     async def _confirmed(self, known: Known) -> Entry:
+        """What is listed of it. Where it was let go already for somebody's request, it is asked for again."""
+        for _ in range(_ASKED_AGAIN):
+            entries = await self._listed()
+            if entry := find(entries, known.name, known.digest):
+                return entry
+            if not entries:
+                break
+            self._crowding.displaced(len(entries))
+            await self._ask(known)
         entry = await self._until(known, lambda entry: entry is not None)
         if entry is None:
             cause = "Ollama says that it was loaded, but /api/ps does not list it"
             raise ModelLoadFailed(model=known.name, cause=cause)
         return entry
+
+    async def _listed(self) -> list[Entry]:
+        """What is in memory; nothing where the list is held back."""
+        try:
+            return await self._api.running()
+        except ProviderBusy:
+            return []
 
     async def _undo(self, known: Known) -> None:
         """Our connection is closed, which ends the load; and if it had just succeeded, it is unloaded."""
@@ -148,6 +179,19 @@ class Loading:
             pause_s = min(2 * pause_s, _POLL_LONGEST_S)
             if meanwhile and entry and not entry.leaving:
                 await meanwhile(known)
+
+    @asynccontextmanager
+    async def _its_turn(self) -> AsyncGenerator[None, None]:
+        try:
+            async with asyncio.timeout(self._timeouts.load_s):
+                await self._turn.acquire()
+        except TimeoutError as late:
+            cause = f"other loads have kept it busy for {self._timeouts.load_s:g} s"
+            raise ProviderTimeout(provider=self._api.provider, cause=cause) from late
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _noted(self, known: Known) -> Generator[None, None, None]:

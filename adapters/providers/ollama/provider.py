@@ -21,13 +21,13 @@ from ..base import ProviderBase
 from ..timeouts import ProviderTimeouts
 from ..wire.connecting import connect
 from ..wire.fields import string, whole
+from ..wire.vectors import read_vectors
 from .answers import chat_body, chat_chunks
 from .api import Api
 from .known import Known, Models, residency
 from .loading import Loading
 from .running import Entry
 from .shown import Placing, describe, read_shown
-from .vectors import read_vectors
 
 URL = "http://127.0.0.1:11434"
 
@@ -57,9 +57,9 @@ class OllamaProvider(ProviderBase):
         self._timeouts = timeouts or ProviderTimeouts()
         self._http = http or connect(url, key, self._timeouts)
         self._api = Api(self._http, name, status_s=self._timeouts.status_s)
-        self._loading = Loading(self._api, self._timeouts)
-        self._placing = Placing(context_tokens, slots, kv_type, gpu)
         self._models = Models()
+        self._loading = Loading(self._api, self._timeouts, self._models.crowding)
+        self._placing = Placing(context_tokens, slots, kv_type, gpu)
         self._api.heard = self._models.note
 
     @property
@@ -83,6 +83,7 @@ class OllamaProvider(ProviderBase):
             lacks=version.lacks,
             code="PROVIDER_TIMEOUT" if stuck else "",
             cause=stuck,
+            max_loaded=self._models.crowding.limit,
         )
 
     async def catalogue(self) -> tuple[str, ...]:
@@ -123,9 +124,13 @@ class OllamaProvider(ProviderBase):
         """Unload, and return once Ollama does not list it any more."""
         known = self._models.seen(model) or Known(model)
         async with known.lock:
-            if not (known.shown and known.shown.remote):
-                await self._loading.unload(known)
-            known.here = False
+            known.going = True
+            try:
+                if not (known.shown and known.shown.remote):
+                    await self._loading.unload(known)
+                known.here = False
+            finally:
+                known.going = False
 
     async def resident(self) -> tuple[Residency, ...]:
         """What it lists, whoever loaded it, and models elsewhere that were loaded by name.
@@ -152,6 +157,8 @@ class OllamaProvider(ProviderBase):
             async with aclosing(answer) as chunks:
                 async for chunk in chunks:
                     yield chunk
+        except ContextTooLarge as error:
+            raise _with_window(error, known) from error
         except BursarError as error:
             self._doubt(known, error)
             raise
@@ -173,6 +180,8 @@ class OllamaProvider(ProviderBase):
         body.pop("shift", None)
         try:
             answer = await self._api.post("/api/embed", body, model, timeout_s=self._timeouts.idle_s)
+        except ContextTooLarge as error:
+            raise _with_window(error, known) from error
         except BursarError as error:
             self._doubt(known, error)
             raise
@@ -196,6 +205,7 @@ class OllamaProvider(ProviderBase):
 
     async def _in_memory(self, model: str) -> Known:
         """Raises `ModelVanished` where it is not, after asking."""
+        await self._loading.settled()
         known = self._models.seen(model)
         if known is None or not known.here:
             await self.resident()
@@ -206,7 +216,7 @@ class OllamaProvider(ProviderBase):
 
     def _doubt(self, known: Known, error: BursarError) -> None:
         """After an error that may mean that it is gone, the next to need it asks whether it is there."""
-        if isinstance(error, (ContextTooLarge, ProviderBusy, Unsupported)):
+        if isinstance(error, (ProviderBusy, Unsupported)):
             return
         known.here = False
         if isinstance(error, OutOfMemory):
@@ -231,3 +241,11 @@ class OllamaProvider(ProviderBase):
             context_tokens=known.asked * self._placing.slots,
             slots=self._placing.slots,
         )
+
+
+def _with_window(error: ContextTooLarge, known: Known) -> ContextTooLarge:
+    """Ollama does not say how long the window is."""
+    window = error.values["context_tokens"]
+    if window == "unknown" and known.window:
+        window = known.window
+    return ContextTooLarge(**{**error.values, "context_tokens": window})

@@ -71,6 +71,8 @@ class VllmProvider(ProviderBase):
         #: Whether the server has the calls for it; None until it was asked.
         self._can_sleep: bool | None = None
         self._gate = Gate()
+        #: A sleep that failed may begin all the same until then (the loop's time).
+        self._late_until = 0.0
         #: Held while it falls asleep or wakes.
         self._moving = asyncio.Lock()
 
@@ -121,10 +123,11 @@ class VllmProvider(ProviderBase):
         self.refuse(f"unload a model ({_LACKS['unload']})")
 
     async def resident(self) -> tuple[Residency, ...]:
-        """All its names; asleep, they take nothing of the card."""
+        """All its names; asleep, they take nothing of the card. What must be woken by us counts as asleep."""
         listed = await self._listed()
         asleep = bool(await self._asleep())
-        return tuple(self._residency(listed[name], asleep=asleep) for name in sorted(listed))
+        found = (self._residency(listed[name], asleep=asleep) for name in sorted(listed))
+        return tuple(each.model_copy(update={"asleep": asleep or not self._gate.open}) for each in found)
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream the answer. Raises `ModelVanished` while it sleeps, and sends nothing then."""
@@ -148,7 +151,7 @@ class VllmProvider(ProviderBase):
         """Let what we sent be answered, wait for what others sent, and put it to sleep.
 
         Raises `ProviderBusy` when that takes longer than an unload may. From the moment it is asked for,
-        nothing is sent until a wake-up succeeded, unless the server refused to sleep.
+        nothing is sent until a wake-up succeeded or it is seen awake, unless the server refused to sleep.
         """
         async with self._moving:
             listed = await self._entry(model)
@@ -190,6 +193,9 @@ class VllmProvider(ProviderBase):
         except Unsupported:
             self._gate.open = True
             raise
+        except BaseException:
+            self._late_until = asyncio.get_running_loop().time() + self._timeouts.unload_s
+            raise
 
     async def _drain(self, model: str) -> None:
         try:
@@ -203,7 +209,7 @@ class VllmProvider(ProviderBase):
     @asynccontextmanager
     async def _awake(self, model: str) -> AsyncGenerator[None, None]:
         """For a block that needs the engine: it would not survive being asked while it sleeps."""
-        if not self._gate.open:
+        if not self._gate.open and (self._moving.locked() or await self._asleep() or not self._gate.open):
             raise ModelVanished(model=model, cause="it sleeps; wake it first")
         with self._gate.passing():
             if self._can_sleep is not False and await self._asleep():
@@ -214,6 +220,11 @@ class VllmProvider(ProviderBase):
         """Whether it sleeps; None where it cannot."""
         asleep = await self._sleeping.asleep()
         self._can_sleep = asleep is not None
+        late = asyncio.get_running_loop().time() < self._late_until
+        if not asleep and self._level == 1 and not self._moving.locked() and not late:
+            # We put it to sleep and it is awake: another process by now, or somebody else woke it. After the
+            # second level he might not have had the weights read again: that one we wake ourselves.
+            self._level, self._gate.open = None, True
         return asleep
 
     async def _listed(self) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,8 @@
 """OpenAI's dialect, as servers really speak it."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +13,11 @@ from ...http.port import Answer, Http, ServerEvent, StreamedAnswer
 from .complaint import excerpt
 from .failing import failing
 from .fields import record, records, string, whole
+from .finishing import finish
 from .refusals import refusal, reported
+from .vectors import read_vectors
 
 _DONE = b"[DONE]"
-#: The end of an answer comes with its last word, or not at all.
-_FINISH_S = 0.1
 
 
 def chat_body(model: str, request: ChatRequest, **extra: object) -> dict[str, Any]:
@@ -62,7 +61,7 @@ async def chat_chunks(
                 async for event in events:
                     if event.data == _DONE:
                         end.told = True
-                        await _finish(events)
+                        await finish(events)
                         break
                     if text := end.text_of(_object(provider, model, event)):
                         yield Chunk(text=text)
@@ -93,14 +92,13 @@ async def embed(
         body = {"model": model, "input": list(texts), **extra}
         answer = await http.request("POST", "/v1/embeddings", json=body, timeout_s=timeout_s)
         found = records(_answered(provider, model, answer).get("data"))
-    try:
-        in_order = sorted(found, key=lambda item: int(item["index"]))
-        vectors = tuple(tuple(float(part) for part in item["embedding"]) for item in in_order)
-    except (LookupError, TypeError, ValueError) as strange:
-        raise _not_an_answer(provider, model, answer.body) from strange
-    if len(vectors) != len(texts):
-        cause = f"it sent {len(vectors)} embeddings for {len(texts)} texts"
+    if len(found) != len(texts):
+        cause = f"it sent {len(found)} embeddings for {len(texts)} texts"
         raise ProviderUnavailable(provider=provider, cause=cause)
+    by_index = {whole(item.get("index")): item.get("embedding") for item in found}
+    vectors = read_vectors([by_index.get(index) for index in range(len(texts))], len(texts))
+    if vectors is None:
+        raise _not_an_answer(provider, model, answer.body)
     return vectors
 
 
@@ -178,14 +176,6 @@ def _parts(data: bytes) -> list[bytes]:
     except (ValueError, RecursionError):
         return data.split(b"\n")
     return [data]
-
-
-async def _finish(events: AsyncGenerator[ServerEvent, None]) -> None:
-    """Read what is left, so that the connection can be used again; some servers never close it."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FINISH_S):
-            async for _ in events:
-                pass
 
 
 def _object(provider: str, model: str, event: ServerEvent) -> dict[str, Any]:

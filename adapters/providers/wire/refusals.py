@@ -204,6 +204,7 @@ _RULES = (
             "no models? (?:is |are )?loaded|model has crashed|model (?:is not loaded|(?:is |was )?unloaded)"
             r"|model name=\S+ is not running"
             "|runner has unexpectedly stopped|runner process (?:has terminated|no longer running)"
+            "|error was encountered while running the model"
             "|enginedeaderror|enginecore encountered an issue"
         ),
     ),

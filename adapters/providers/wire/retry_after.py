@@ -13,7 +13,8 @@ def retry_after_ms(headers: Headers, now: datetime) -> int | None:
     """Milliseconds to wait, or None if it is not said.
 
     Said in `Retry-After`, in seconds or as a date, or in OpenAI's `retry-after-ms`. A date in the past is 0.
-    `now` has a time zone.
+    `now` has a time zone. `x-ratelimit-reset-*` says when all of an allowance is there again, which is later
+    than the next request is let in: it is not used.
     """
     exact = _milliseconds(headers.get("retry-after-ms", ""), 1)
     if exact is not None:

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+#: Turns of the loop from the acceptance of a connection until its server knows of it: three, and some more.
+_ACCEPTING = 10
+
 
 class Serving:
     """A server that runs in this loop; `stop` it and its connections break, `start` it again on its port."""
@@ -21,6 +24,11 @@ class Serving:
     def url(self) -> str:
         """Where it answers."""
         return f"http://{self._host}:{self._port}"
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections) if self._server else 0
 
     async def start(self) -> None:
         """Listen, on the port of last time if there was one; returns once it answers. Raises `OSError`."""
@@ -61,6 +69,12 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Break what is going on, as a kill does; uvicorn's own waits for it."""
+        # A connection that asyncio accepted just before its listener is closed would stay open and never be
+        # answered: what was accepted is waited for before that.
+        for listener in sockets or ():
+            asyncio.get_running_loop().remove_reader(listener)
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         for listener in (*self.servers, *(sockets or ())):
             listener.close()
         for connection in tuple(self.server_state.connections):

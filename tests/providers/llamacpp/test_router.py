@@ -185,8 +185,7 @@ def test_a_router_from_before_the_queue_kills_what_answers_and_the_adapter_warns
     async def test() -> None:
         flags = RouterFlags(models_max=1, build=10312)
         async with router(flags) as here:
-            await here.provider.probe()
-            assert "b10313" in here.provider.caution
+            assert "b10313" in (await here.provider.probe()).note
             await here.load("a")
             chunks = here.provider.chat("a", ENDLESS)
             assert (await anext(chunks)).text
@@ -201,8 +200,7 @@ def test_a_router_from_before_the_queue_kills_what_answers_and_the_adapter_warns
 def test_a_router_that_waits_or_does_not_know_its_number_is_not_warned_of(build: int) -> None:
     async def test() -> None:
         async with router(RouterFlags(build=build)) as here:
-            await here.provider.probe()
-            assert here.provider.caution == ""
+            assert (await here.provider.probe()).note == ""
 
     run(test)
 

@@ -88,6 +88,22 @@ def test_the_time_to_live_does_not_run_during_an_answer() -> None:
     run(test, Switches(keep_last_jit=False))
 
 
+def test_the_time_to_live_begins_after_the_last_of_several_answers() -> None:
+    async def test(here: Studio) -> None:
+        async with held(here.world.may_answer):
+            answering = asyncio.create_task(here.post(CHAT, asking(LLM, ttl=0.01)))
+            await here.until(lambda: LLM in here.world.instances and here.instance().busy == 1)
+            # Vectors come at once, and are the end of one answer of two.
+            await here.post("/v1/embeddings", {"model": LLM, "input": "x"})
+            await here.post("/v1/embeddings", {"model": VECTORS, "input": "x", "ttl": 0.03})
+            await here.until(lambda: VECTORS not in here.world.instances)
+            assert LLM in here.world.instances
+        assert (await answering).status == 200
+        await here.until(lambda: not here.world.instances)
+
+    run(test, Switches(keep_last_jit=False))
+
+
 @pytest.mark.parametrize("path", [CHAT, "/api/v0/chat/completions"])
 def test_without_loading_just_in_time_there_is_only_what_is_loaded(path: str) -> None:
     async def test(here: Studio) -> None:

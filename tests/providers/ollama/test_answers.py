@@ -21,7 +21,7 @@ from bursar.domain.errors import (
     ProviderUnavailable,
     Unsupported,
 )
-from bursar.domain.ports import Chunk, Message
+from bursar.domain.ports import ChatRequest, Chunk, Message
 from bursar.testing.provider.faults import Refusal
 from bursar.testing.provider.ollama import Switches, build
 from bursar.testing.provider.serving import serving
@@ -45,6 +45,46 @@ def test_the_last_record_has_the_counts_and_its_nanoseconds_are_milliseconds() -
             completion_tokens=8,
             load_ms=last.load_ms,
         )
+
+    running(test)
+
+
+def test_times_are_nanoseconds() -> None:
+    async def test(here: Here) -> None:
+        await here.load()
+        counts = {"prompt_eval_count": 7, "eval_count": 1, "load_duration": 1_234_567_890}
+        last = {
+            "message": {"role": "assistant", "content": ""},
+            "done": True,
+            "done_reason": "stop",
+            **counts,
+        }
+        here.world.faults.refusals[CHAT] = Refusal(200, json.dumps(last))
+        expected = Chunk(done=True, finish_reason="stop", prompt_tokens=7, completion_tokens=1, load_ms=1234)
+        assert await here.ask() == [expected]
+
+    running(test)
+
+
+def test_the_time_of_a_load_is_told_with_the_answer_that_waited_for_it() -> None:
+    async def test(here: Here) -> None:
+        here.world.timing.load = 0.03
+        _, answer = await here.post(CHAT, model="small", messages=[{"role": "user", "content": "hi"}])
+        assert answer["load_duration"] >= 30_000_000
+
+    running(test)
+
+
+def test_only_the_native_api_is_used() -> None:
+    async def test(here: Here) -> None:
+        await here.load()
+        await here.load("vectors")
+        await here.ask()
+        await here.provider.embed("vectors", ["x"])
+        await here.provider.catalogue()
+        await here.provider.resident()
+        await here.provider.unload("small")
+        assert all(path.startswith("/api/") for _, path, _ in here.world.requests)
 
     running(test)
 
@@ -94,6 +134,29 @@ def test_a_runner_that_dies_takes_the_model_with_it() -> None:
         assert isinstance(await here.failure(here.ask()), ModelVanished)
 
     running(test)
+
+
+def test_a_runner_that_is_killed_while_it_answers_takes_the_model_with_it() -> None:
+    async def test(here: Here) -> None:
+        await here.load()
+        chunks = here.provider.chat("small", ChatRequest(HELLO.messages, max_tokens=1000))
+        assert (await anext(chunks)).text
+        here.world.forget_all()
+        with pytest.raises(ModelVanished, match="unexpected EOF"):
+            _ = [chunk async for chunk in chunks]
+
+    running(test, Switches(version="0.12.11"))
+
+
+def test_a_window_that_ollama_does_not_tell_is_that_of_the_load() -> None:
+    async def test(here: Here) -> None:
+        await here.load()
+        failure = await here.failure(here.ask(ChatRequest([Message("user", "abcd " * 9000)])))
+        assert isinstance(failure, ContextTooLarge)
+        assert failure.values["context_tokens"] == 4096
+        assert str(failure) == "the prompt (tokens: unknown) does not fit the window of small (4096)"
+
+    running(test, Switches(version="0.12.11"))
 
 
 def _nested(error: dict[str, Any]) -> str:
@@ -186,13 +249,27 @@ def test_half_a_window_is_a_signature_only_of_a_text_that_could_have_filled_it()
     assert truncation(long, 6100, 131072, new) is None
 
 
+def test_old_versions_may_count_only_what_they_had_not_cached_and_are_not_judged_by_that() -> None:
+    long = [Message("user", "one word after another " * 1500)]
+    assert truncation(long, 12, 4096, Version("0.11.11")) is None
+    found = truncation(long, 12, 4096, Version("0.12.0"))
+    assert found and found.signature == "far_below_estimate"
+
+
 def test_a_connection_is_used_again_after_an_answer() -> None:
     clients: list[object] = []
     app = build(World(MODELS))
 
     async def noting(scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                # The last record has been read on the other side before the end comes.
+                for _ in range(100):
+                    await asyncio.sleep(0)
+            await send(message)
+
         clients.append(scope["client"])
-        await app(scope, receive, send)
+        await app(scope, receive, late)
 
     async def test() -> None:
         async with serving(noting) as server:

@@ -15,7 +15,16 @@ HALF = {"num_ctx": 4096}
 
 
 @pytest.mark.parametrize(
-    "other", [{"num_ctx": 2048}, {"num_batch": 64}, {"num_thread": 3}, {"use_mmap": False}, {"num_gpu": 0}]
+    "other",
+    [
+        {"num_ctx": 2048},
+        {"num_batch": 64},
+        {"num_gpu": 0},
+        {"main_gpu": 1},
+        {"use_mmap": False},
+        {"num_thread": 3},
+        {"draft_num_predict": 4},
+    ],
 )
 def test_quirk_1_any_other_option_loads_it_anew(other: dict[str, object]) -> None:
     async def test(here: Here) -> None:
@@ -24,6 +33,17 @@ def test_quirk_1_any_other_option_loads_it_anew(other: dict[str, object]) -> Non
         status, _ = await here.post("/api/generate", model="small", prompt="x", options=options, shift=False)
         assert status == 200
         assert (here.world.loads, here.world.unloads) == (2, 1)
+
+    running(test)
+
+
+@pytest.mark.parametrize("other", [{"num_gpu": -1}, {"temperature": 0.1}, {"num_predict": 3}, {"top_k": 5}])
+def test_quirk_1_what_leaves_the_load_as_it_is_loads_nothing_anew(other: dict[str, object]) -> None:
+    async def test(here: Here) -> None:
+        await here.load()
+        options = {"num_ctx": 4096, **other}
+        await here.post("/api/generate", model="small", prompt="x", options=options, shift=False)
+        assert here.world.loads == 1
 
     running(test)
 
@@ -160,6 +180,8 @@ def test_quirk_2_messages_that_were_left_out_are_found_out() -> None:
     ("version", "status", "words"),
     [
         ("0.32.15", 400, "the prompt is longer than the context length"),
+        ("0.30.9", 400, "the prompt is longer than the context length"),
+        ("0.30.8", 400, "exceed_context_size"),
         ("0.30.0", 400, "exceed_context_size"),
     ],
 )

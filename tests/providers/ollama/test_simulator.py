@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 
@@ -98,6 +99,65 @@ def test_options_and_keep_alive_below_v1_are_ignored_without_a_word() -> None:
     running(test)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_stream_below_v1_has_counts_only_where_they_were_asked_for(asked: bool) -> None:
+    async def test(here: Here) -> None:
+        body = {"model": "small", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        options = {"stream_options": {"include_usage": True}} if asked else {}
+        async with here.other.stream("POST", "/v1/chat/completions", json={**body, **options}) as answer:
+            *events, done = [event.data async for event in answer.events()]
+        assert answer.headers["content-type"].startswith("text/event-stream") and done == b"[DONE]"
+        last = json.loads(events[-1])
+        assert (last["choices"] == [] and last["usage"]["total_tokens"] > 0) is asked
+        assert not any("usage" in json.loads(event) for event in events[:-1])
+
+    running(test)
+
+
+def test_a_stream_is_lines_of_json_and_its_counts_come_last() -> None:
+    async def test(here: Here) -> None:
+        body = {"model": "small", "messages": [{"role": "user", "content": "hi"}]}
+        async with here.other.stream("POST", "/api/chat", json=body) as answer:
+            assert answer.headers["content-type"].startswith("application/x-ndjson")
+            *records, last = [json.loads(line) async for line in answer.lines()]
+        counts = {"total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration"}
+        counts |= {"eval_count", "eval_duration"}
+        assert last["done"] and counts < set(last)
+        assert records and not any(record["done"] or counts & set(record) for record in records)
+
+    running(test)
+
+
+def _holds(here: Here, count: int) -> bool:
+    return len(here.world.instances) == count
+
+
+def test_a_chat_without_messages_loads_and_unloads_as_an_empty_prompt_does() -> None:
+    async def test(here: Here) -> None:
+        for keep_alive, reason, loaded in (("10m", "load", 1), (0, "unload", 0)):
+            answer = await here.post("/api/chat", model="small", messages=[], keep_alive=keep_alive)
+            assert (answer[0], answer[1]["done"], answer[1]["done_reason"]) == (200, True, reason)
+            await here.until(partial(_holds, here, loaded))
+        for path in ("/api/chat", "/api/generate"):
+            assert (await here.post(path, model="nope", keep_alive=0))[0] == 404
+
+    running(test)
+
+
+def test_a_body_that_is_none_is_refused_in_the_words_of_go() -> None:
+    async def test(here: Here) -> None:
+        bare = await here.other.request("POST", "/api/chat")
+        assert (bare.status, bare.json()) == (400, {"error": "missing request body"})
+        listed = await here.other.request("POST", "/api/chat", json=[1])
+        problem = "json: cannot unmarshal array into Go value of type api.ChatRequest"
+        assert (listed.status, listed.json()) == (400, {"error": problem})
+        status, answer = await here.post("/api/generate", model="small", options={"num_ctx": "x"})
+        assert (status, answer) == (500, {"error": 'option "num_ctx" must be of type integer'})
+        assert (await here.post("/api/generate", model=7))[0] == 400
+
+    running(test)
+
+
 def test_a_refused_load_leaves_nothing_and_says_why() -> None:
     async def test(here: Here) -> None:
         here.world.faults.load_error = "cudaMalloc failed: out of memory"
@@ -120,18 +180,24 @@ def test_the_longest_to_stay_is_listed_first() -> None:
     running(test)
 
 
-def test_one_model_answers_one_request_at_a_time_unless_told_otherwise() -> None:
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_one_model_answers_one_request_at_a_time_unless_told_otherwise(parallel: int) -> None:
     async def test(here: Here) -> None:
-        here.world.may_answer.clear()
-        asking = [
-            asyncio.create_task(here.post("/api/generate", model="small", prompt="x")) for _ in range(2)
-        ]
-        await here.until(lambda: sum(each.busy for each in here.world.instances.values()) == 2)
-        here.world.may_answer.set()
-        assert [status for status, _ in await asyncio.gather(*asking)] == [200, 200]
+        await here.post("/api/generate", model="small")
+        here.world.timing.token = 0.001
+        heard: list[str] = []
+
+        async def listen(name: str) -> None:
+            body = {"model": "small", "prompt": name, "options": {"num_predict": 20}}
+            async with here.other.stream("POST", "/api/generate", json=body) as answer:
+                async for _ in answer.lines():
+                    heard.append(name)  # noqa: PERF401 - the order between the two is looked at
+
+        await asyncio.gather(listen("a"), listen("b"))
+        assert len(set(heard[:10])) == parallel
         assert here.world.loads == 1
 
-    running(test)
+    running(test, Switches(parallel=parallel))
 
 
 def test_a_reload_waits_for_who_is_being_answered() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -68,6 +69,20 @@ def test_the_openai_package_understands_its_errors(old: bool) -> None:
     with_vllm(test, Switches(key="right", old=old))
 
 
+@pytest.mark.parametrize("old", [True, False])
+def test_errors_of_old_versions_are_in_no_object_of_their_own(old: bool) -> None:
+    async def test(lab: Lab) -> None:
+        body = {"model": "nope", "prompt": "x"}
+        answer = await lab.other.request("POST", "/v1/completions", json=body)
+        found: dict[str, Any] = answer.json()
+        assert answer.status == 404 and ("error" not in found) is old
+        error = found if old else found["error"]
+        assert (error["type"], error["code"]) == ("NotFoundError", 404)
+        assert error["message"] == "The model `nope` does not exist."
+
+    with_vllm(test, Switches(old=old))
+
+
 def test_a_request_while_it_sleeps_kills_the_engine() -> None:
     async def test(lab: Lab) -> None:
         assert (await lab.other.request("GET", "/health")).status == 200
@@ -105,6 +120,18 @@ def test_it_says_that_it_sleeps_only_after_a_while_and_until_the_last_tag_is_awa
         assert lab.world.violations == []
 
     with_vllm(test, Switches(lag=2))
+
+
+def test_one_wake_up_may_name_both_tags() -> None:
+    async def test(lab: Lab) -> None:
+        await post(lab, "/sleep")
+        async with httpx.AsyncClient(base_url=lab.server.url) as other:
+            await other.post("/wake_up", params={"tags": ["weights", "kv_cache"]})
+        assert not await sleeps(lab)
+        assert await complete(lab) == 200
+        assert lab.world.violations == []
+
+    with_vllm(test)
 
 
 def test_weights_that_were_not_read_again_after_the_second_level_are_a_mistake() -> None:
@@ -198,6 +225,9 @@ def test_it_tokenizes_and_detokenizes() -> None:
         assert (found["count"], found["max_model_len"], len(found["tokens"])) == (2, 8192, 2)
         answer = await lab.other.request("POST", "/detokenize", json={"tokens": found["tokens"]})
         assert list(answer.json()) == ["prompt"]
+        messages = {"messages": HELLO, "return_token_strs": True}
+        found = (await lab.other.request("POST", "/tokenize", json=messages)).json()
+        assert (found["count"], found["token_strs"]) == (3, ["Hell", "o yo", "u"])
         assert await post(lab, "/tokenize", {"model": "llm"}) == 422
 
     with_vllm(test)

@@ -176,17 +176,32 @@ def test_a_sleep_that_somebody_else_asked_for_is_noticed_before_anything_is_sent
 
 
 def test_a_sleep_that_somebody_else_ended_is_over() -> None:
+    """Or the server was begun anew: nobody would wake what is listed as awake, and it would never serve."""
+
     async def test(lab: Lab) -> None:
         await lab.provider.sleep("llm")
         await lab.other.request("POST", "/wake_up")
         assert [residency.asleep for residency in await lab.provider.resident()] == [False]
-        # What we put to sleep is served again only when we were asked to wake it.
-        with pytest.raises(ModelVanished):
-            await lab.ask()
-        await lab.provider.wake("llm")
         assert (await lab.ask())[-1].done
 
     with_vllm(test)
+
+
+def test_a_deep_sleep_that_somebody_else_ended_is_ended_by_us_as_well() -> None:
+    """He may not have had the weights read again."""
+
+    async def test(lab: Lab) -> None:
+        await lab.provider.sleep("llm")
+        await lab.other.request("POST", "/wake_up")
+        with pytest.raises(ModelVanished):
+            await lab.ask()
+        assert [residency.asleep for residency in await lab.provider.resident()] == [True]
+        await lab.provider.wake("llm")
+        assert lab.paths("/collective_rpc") == ["/collective_rpc"]
+        assert (await lab.ask())[-1].done
+        assert lab.world.violations == []
+
+    with_vllm(test, sleep_level=2)
 
 
 def test_putting_to_sleep_what_sleeps_and_waking_what_is_awake_change_nothing() -> None:
@@ -214,13 +229,14 @@ def test_a_server_without_development_mode_cannot_sleep() -> None:
     with_vllm(test, Switches(dev_mode=False))
 
 
-def test_a_server_without_sleep_mode_refuses_and_serves_on() -> None:
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_server_without_sleep_mode_refuses_and_serves_on(level: int) -> None:
     async def test(lab: Lab) -> None:
         with pytest.raises(Unsupported, match="Sleep mode is not enabled"):
             await lab.provider.sleep("llm")
         assert (await lab.ask())[-1].done
 
-    with_vllm(test, Switches(sleep_mode=False))
+    with_vllm(test, Switches(sleep_mode=False), sleep_level=level)
 
 
 def test_a_sleep_that_never_comes_leaves_the_gate_closed_until_it_is_woken() -> None:

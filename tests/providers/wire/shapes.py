@@ -52,6 +52,18 @@ SHAPES: dict[str, Shape] = {
         InvalidModelId,
         {},
     ),
+    "ollama: an unknown model, below /v1": (
+        404,
+        openai("model 'x' not found", "not_found_error"),
+        InvalidModelId,
+        {"model": "m", "problem": "model 'x' not found"},
+    ),
+    "ollama: something that went wrong, below /v1": (
+        500,
+        openai("unexpected EOF", "api_error"),
+        ProviderUnavailable,
+        "unexpected EOF",
+    ),
     "ollama: a capability": (
         400,
         ollama('"bge" does not support generate'),

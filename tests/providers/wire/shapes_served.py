@@ -82,12 +82,17 @@ SHAPES: dict[str, Shape] = {
         Unsupported,
         "Sleep mode",
     ),
-    "fastapi: no such path": (404, '{"detail":"Not Found"}', Unsupported, "Not Found"),
+    "fastapi: no such path": (
+        404,
+        '{"detail":"Not Found"}',
+        Unsupported,
+        {"what": "status 404: Not Found"},
+    ),
     "fastapi: a wrong body": (
         422,
         '{"detail":[{"type":"missing","loc":["body","prompt"],"msg":"Field required"}]}',
         Unsupported,
-        "Field required",
+        {"what": "status 422: Field required"},
     ),
     # OpenAI's own, and those who imitate it.
     "openai: no such model": (
@@ -147,9 +152,16 @@ SHAPES: dict[str, Shape] = {
         ProviderBusy,
         {},
     ),
+    "localai: a model that cannot be let go": (
+        500,
+        openai("model x is still busy", "server_error"),
+        ProviderBusy,
+        {"retry_after_ms": None},
+    ),
     "localai: a cool-down": (503, openai("model x is cooling down after a failed load"), ProviderBusy, {}),
     # Bodies that say nothing in particular.
     "an empty body": (500, "", ProviderUnavailable, "status 500: it did not say why"),
+    "an overload without a word": (529, "", ProviderBusy, {"retry_after_ms": None}),
     "an empty body, by its status": (429, "", ProviderBusy, {"retry_after_ms": None}),
     "a page of HTML": (
         502,

@@ -107,6 +107,10 @@ WELL: dict[str, tuple[bytes, Chunk]] = {
     "reasoning_content": (stream(event({"reasoning_content": "Hm"}), HI, STOP, COUNTS, DONE), LAST),
     "reasoning": (stream(event({"reasoning": "Hm", "content": None}), HI, STOP, COUNTS, DONE), LAST),
     "tool calls": (stream(event({"tool_calls": [{"index": 0}]}), HI, STOP, COUNTS, DONE), LAST),
+    "an answer that was filtered": (
+        stream(HI, event({}, "content_filter"), COUNTS, DONE),
+        Chunk(done=True, finish_reason="content_filter", prompt_tokens=3, completion_tokens=1),
+    ),
     "lines of JSON": (stream(HI, STOP, COUNTS, before="", after="\n"), LAST),
     "events with no empty lines between": (stream(HI, STOP, COUNTS, DONE, after="\n"), LAST),
     "an event over several lines": (
@@ -165,7 +169,7 @@ ILL: dict[str, tuple[bytes, type[BursarError], str]] = {
     "a prompt that is too long": (
         stream('{"error":{"type":"exceed_context_size_error","n_prompt_tokens":9,"n_ctx":4}}'),
         ContextTooLarge,
-        "the prompt has 9 tokens, m has a window of 4",
+        r"the prompt \(tokens: 9\) does not fit the window of m \(4\)",
     ),
     "HTML": (b"<html>sorry</html>", ProviderUnavailable, "ended before it was complete"),
 }
@@ -236,7 +240,8 @@ def ask(
         app = Answering(pieces, status, end=end)
         async with answering(app) as http:
             body = chat_body("m", HELLO)
-            chunks = [chunk async for chunk in chat_chunks(http, "lab", "m", body, idle_s=20)]
+            # Longer than the test may take: whoever waits for more than the answer has failed.
+            chunks = [chunk async for chunk in chat_chunks(http, "lab", "m", body, idle_s=60)]
             assert app.asked == [body]
             return chunks
 

@@ -66,6 +66,8 @@ def test_memory_that_ran_out_is_told_with_what_it_ran_out_in(
         (500, ollama("llama runner process has terminated: exit status 2"), ModelLoadFailed),
         (500, ollama("unable to load model: /models/x"), ModelLoadFailed),
         (500, ollama("anything at all"), ModelLoadFailed),
+        # OLLAMA_LOAD_TIMEOUT, when nothing more came of it.
+        (500, ollama("timed out waiting for llama runner to start - progress 0.35 - "), ModelLoadFailed),
         (
             400,
             '{"error":{"type":"model_load_failed","message":"Engine … (signal: SIGABRT)"}}',
@@ -104,7 +106,11 @@ def test_a_busy_provider_is_asked_again_when_it_says() -> None:
     ("found", "kind"),
     [
         ({"error": {"message": "The server had an error", "type": "server_error"}}, ProviderUnavailable),
-        ({"error": "an error was encountered while running the model: unexpected EOF"}, ProviderUnavailable),
+        ({"error": "an error was encountered while running the model: unexpected EOF"}, ModelVanished),
+        (
+            {"error": "an error was encountered while running the model: CUDA error: out of memory"},
+            OutOfMemory,
+        ),
         ({"error": {"code": 400, "message": "x", "type": "exceed_context_size_error"}}, ContextTooLarge),
         ({"error": {"code": 503, "message": "x"}}, ProviderBusy),
         ({"error": {"code": 500, "message": "CUDA error: out of memory"}}, OutOfMemory),

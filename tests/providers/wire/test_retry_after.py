@@ -30,6 +30,8 @@ DAY_MS = 86_400_000
         # OpenAI says it more exactly beside.
         ({"retry-after-ms": "250", "retry-after": "1"}, 250),
         ({"retry-after-ms": "soon", "retry-after": "1"}, 1000),
+        # When all of an allowance is there again is not when the next request is let in.
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, None),
         # A clock that is wrong, and what is no time.
         ({"retry-after": "999999999"}, DAY_MS),
         ({"retry-after": "Sat, 21 Nov 2099 12:00:00 GMT"}, DAY_MS),

@@ -99,6 +99,18 @@ def messages_of(body: Json) -> list[Json]:
     return messages
 
 
+def input_of(body: Json) -> list[Json]:
+    """The same of a request in the dialect of `/v1/responses`."""
+    given = body.get("input")
+    if given is None:
+        raise refusing.invalid("'input' is required")
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    if not isinstance(given, list):
+        raise refusing.invalid("'input' must be a string or array of objects")
+    return cast("list[Json]", given)
+
+
 def _check_numbers(body: Json) -> None:
     for name in ("temperature", "seed", "max_tokens"):
         value = body.get(name)

@@ -120,7 +120,9 @@ async def input_tokens(engine: Engine, call: Call) -> ASGIApp:
     if not engine.flags.counts_chats:
         raise refusing.no_path()
     await engine.awake()
-    count = len(tokens(shapes.prompt_of(completions.messages_of(call.body))))
+    responses = call.path == "/v1/responses/input_tokens"
+    asked = completions.input_of(call.body) if responses else completions.messages_of(call.body)
+    count = len(tokens(shapes.prompt_of(asked)))
     if call.path == "/v1/messages/count_tokens":
         return JSONResponse({"input_tokens": count})
     return JSONResponse({"input_tokens": count, "object": "response.input_tokens"})

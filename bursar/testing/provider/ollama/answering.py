@@ -20,6 +20,8 @@ _STOPPED = (
     "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
     "check ollama server logs for details"
 )
+#: Its process was there when the answer began.
+_CUT_SHORT = "an error was encountered while running the model: unexpected EOF"
 
 Record = dict[str, Any]
 
@@ -78,7 +80,7 @@ class Answering:
                     yield word
                     given += 1
             except Gone:
-                raise _Failure(_STOPPED) from None
+                raise _Failure(_CUT_SHORT if given else _STOPPED) from None
 
     def _most(self, prompt: Prompt) -> tuple[int, str]:
         """How many tokens, and why no more."""

@@ -108,6 +108,8 @@ class Native:
             num_ctx=options.get("num_ctx"),
             num_batch=options.get("num_batch"),
             num_gpu=options.get("num_gpu"),
+            main_gpu=options.get("main_gpu"),
+            draft_num_predict=options.get("draft_num_predict"),
             num_thread=options.get("num_thread"),
             use_mmap=options.get("use_mmap"),
             shift=model.name not in self.switches.no_shift if shifts is None else shifts,

@@ -22,6 +22,8 @@ class Wanted:
     num_ctx: int | None
     num_batch: int | None
     num_gpu: int | None
+    main_gpu: int | None
+    draft_num_predict: int | None
     num_thread: int | None
     use_mmap: bool | None
     #: Only since 0.30 is it a matter of the load.
@@ -173,6 +175,8 @@ class Scheduler:
             (windows[0] != windows[1] and not automatic)
             or old.num_batch != new.num_batch
             or (new.num_gpu is not None and new.num_gpu >= 0 and old.num_gpu != new.num_gpu)
+            or old.main_gpu != new.main_gpu
+            or old.draft_num_predict != new.draft_num_predict
             or old.num_thread != new.num_thread
             or (new.use_mmap is not None and old.use_mmap != new.use_mmap)
             or (self._switches.since(0, 30) and old.shift != new.shift)

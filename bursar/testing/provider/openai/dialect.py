@@ -59,7 +59,7 @@ def read(body: dict[str, Any], kind: Literal["chat", "text"]) -> Asked:
     return Asked(
         kind,
         str(body["model"]),
-        len(tokens(_text(body[part]))),
+        len(tokens(text_of(body[part]))),
         body.get("max_completion_tokens", body.get("max_tokens")),
         bool(body.get("stream")),
         bool(options.get("include_usage")),
@@ -141,7 +141,7 @@ def _vector(text: str, *, packed: bool) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode() if packed else numbers
 
 
-def _text(part: Any) -> str:
+def text_of(part: Any) -> str:
     """A prompt, or the contents of messages."""
     return part if isinstance(part, str) else " ".join(str(message["content"]) for message in part)
 

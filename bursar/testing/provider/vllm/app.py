@@ -89,16 +89,18 @@ class _Server:
         return JSONResponse({"object": "list", "data": [listed]})
 
     async def _tokenize(self, request: Request, body: dict[str, Any]) -> Response:
-        text = body.get("prompt")
-        if text is None:
+        asked = body.get("prompt", body.get("messages"))
+        if asked is None:
             raise refusing.invalid("prompt", "Field required")
-        found = tokens(str(text))
+        text = dialect.text_of(asked)
+        found = tokens(text)
+        parts = [text[at : at + 4] for at in range(0, len(text), 4)]
         return JSONResponse(
             {
                 "count": len(found),
                 "max_model_len": self._engine.model.context,
                 "tokens": found,
-                "token_strs": None,
+                "token_strs": parts if body.get("return_token_strs") else None,
             }
         )
 
