@@ -55,7 +55,11 @@ def count(number: int, noun: str) -> str:
 
 def amounts(by_resource: dict[str, int]) -> str:
     """What is taken of each resource: `1.2 GiB of ram and 1 model`."""
-    parts = [amount(resource, value) for resource, value in sorted(by_resource.items(), key=_models_last)]
+    told = sorted(by_resource.items(), key=_models_last)
+    if any(resource.startswith("models of ") for resource in by_resource):
+        # It is the same model that counts for both.
+        told = [(resource, value) for resource, value in told if resource != "models"]
+    parts = [amount(resource, value) for resource, value in told]
     return listed(parts) or "nothing"
 
 

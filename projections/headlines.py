@@ -23,7 +23,7 @@ _HAPPENED = {
     "ModelLoadStarted": "{model} was to be loaded",
     "ModelLoaded": "{model} was loaded",
     "ModelLoadFailed": "{model} could not be loaded",
-    "ModelCooledDown": "{model} had paused long enough after its failed load and could be tried again",
+    "ModelCooledDown": "{model} could be tried again after its failed load",
     "ModelDrainStarted": "{model} was to leave",
     "ModelDrainCancelled": "{model} could stay, for the load that displaced it was off",
     "ModelUnloadStarted": "{model} was to be unloaded",

@@ -42,6 +42,8 @@ def _observed(data: Data) -> str:
     who = f"{data['provider']} {data['engine']}".strip()
     most = data.get("max_loaded")
     holds = f"; it holds {count(most, 'model')} at a time, as its loads have shown" if most else ""
+    if data["code"]:
+        return f"{who} answers, but not as it should: {data['code']}: {data['cause_text']}"
     return f"{who} answers, and can {listed(can) or 'only answer'}{holds}{f'; {lacks}' if lacks else ''}"
 
 

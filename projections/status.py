@@ -14,6 +14,7 @@ from ..eventstore.identity import StrPath
 from ..eventstore.reader import Reader
 from ..eventstore.records import Record
 from .fields import fields
+from .figures import is_count
 
 #: Name and version under which the manager keeps its state (`domain.state.STATE_VERSION`).
 SNAPSHOT = ("state", 2)
@@ -203,7 +204,11 @@ class _Provider(NamedTuple):
     def observed(cls, data: dict[str, Any]) -> "_Provider":
         loads = data.get("capabilities", {}).get("load", True)
         return cls(
-            data.get("reachable"), data.get("engine", ""), data.get("code", ""), data.get("cause_text", ""), loads
+            data.get("reachable"),
+            data.get("engine", ""),
+            data.get("code", ""),
+            data.get("cause_text", ""),
+            loads,
         )
 
 
@@ -333,15 +338,16 @@ def _restored(path: StrPath, head: int) -> _Now:
     for name, model in state["models"].items():
         if model["since"]:
             now.models[name] = _Model(model["state"], model["since"], model["memory"])
-            now.models[name].asleep = model["asleep"] or {}
-            now.models[name].origin = model["origin"]
+            now.models[name].asleep = model.get("asleep") or {}
+            now.models[name].origin = model.get("origin", "own")
     for position, request in state["requests"].items():
         running = request["granted_at"] is not None
         now.requests[f"request/{position}"] = _Request(request["model"], running)
-    for name, seen in state["providers"].items():
+    for name, seen in state.get("providers", {}).items():
         loads = seen["capabilities"]["load"]
-        now.providers[name] = _Provider(seen["reachable"], seen["version"], seen["code"], seen["cause"], loads)
-    for name, breaker in state["breakers"].items():
+        problem = seen.get("code", ""), seen.get("cause", "")
+        now.providers[name] = _Provider(seen["reachable"], seen["version"], *problem, loads)
+    for name, breaker in state.get("breakers", {}).items():
         if breaker["position"]:
             now.breakers[name] = breaker["state"]
     return now

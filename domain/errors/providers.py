@@ -7,7 +7,7 @@ class ContextTooLarge(BursarError):
     """The prompt does not fit the window of the model."""
 
     code = "CONTEXT_TOO_LARGE"
-    message = "the prompt has {prompt_tokens} tokens, {model} has a window of {context_tokens}"
+    message = "the prompt (tokens: {prompt_tokens}) does not fit the window of {model} ({context_tokens})"
 
 
 class ProviderUnavailable(BursarError):

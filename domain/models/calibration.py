@@ -101,7 +101,8 @@ def learnt(
     loads = (*loads, memory)[-LOADS:]
     measured = _newest({**_without(calibration.measured, kind), kind: loads}, _KINDS)
     expected = description.estimate_bytes
-    if expected <= 0:
+    if expected <= 0 or not description.weights_bytes:
+        # What is not known but for an overhead is no estimate: it would be wrong by a factor of hundreds.
         return replace(calibration, measured=measured)
     residual = (sum(memory.values()) - expected) * 1000 // expected
     known = _newest({**_without(calibration.residuals.get(pool, {}), kind), kind: residual}, _RESIDUALS)

@@ -96,6 +96,8 @@ def _found(state: State, body: e.ModelFound, event: Event) -> State:
     known = identify(model.description if model else None, body.residency)
     assumed = not abilities(state, body.model).load
     how: dict[str, object] = {"identity": known, "assumed": assumed, "origin": body.origin, "expected": {}}
+    # A wish to have it out was about a load that is under way, not about what comes of itself later.
+    how["unwanted"] = model is not None and model.unwanted and model.state is ModelState.LOADING
     return _settle(state, body.model, body.residency, event, None, **how)
 
 
@@ -104,7 +106,7 @@ def _woken(state: State, body: e.ModelWoken, event: Event) -> State:
     model = state.models[body.model]
     known = identify(model.description, body.residency)
     if model.state is not ModelState.LOADING:
-        how: dict[str, object] = {"identity": known, "origin": body.origin, "expected": {}}
+        how: dict[str, object] = {"identity": known, "origin": body.origin, "expected": {}, "unwanted": False}
         return _settle(state, body.model, body.residency, event, None, **how)
     return _settle(state, body.model, body.residency, event, load_ms=_smoothed(model, body.wake_ms))
 

@@ -1,11 +1,14 @@
 """What time alone brings: deadlines pass, leases run out, pauses end."""
 
 from ..draft import Draft
+from ..providers.names import provider_of
 from ..reasons import Comparisons, Reason
 from ..requests.events import LeaseRevoked, RequestExpired
 from ..requests.line import NS_PER_MS
+from ..state import State
 from .events import ModelCooledDown
 from .machine import ModelState
+from .state import Model
 
 
 def expire_waiting(draft: Draft) -> None:
@@ -47,14 +50,26 @@ def revoke_expired(draft: Draft) -> None:
 
 
 def cool_down(draft: Draft) -> None:
-    """Let failed models be tried again whose pause is over."""
+    """Let failed models be tried again whose pause is over, or whose provider was away and has come back."""
     for model in tuple(draft.state.models.values()):
-        if model.state is ModelState.FAILED and draft.state.at >= model.retry_at:
-            tests = Comparisons()
-            tests.hold("cool_down_ms", pause_ms(model.retry_at, draft.state.at), "<=", 0)
-            draft.conclude(
-                ModelCooledDown(model=model.name, reason=Reason(rule="load.cool_down", tests=tests.tests))
-            )
+        if model.state is not ModelState.FAILED:
+            continue
+        tests = Comparisons()
+        rule = "load.cool_down"
+        if not tests.hold("cool_down_ms", pause_ms(model.retry_at, draft.state.at), "<=", 0):
+            rule = "load.provider_back"
+            if not _came_back(draft.state, model, tests):
+                continue
+        draft.conclude(ModelCooledDown(model=model.name, reason=Reason(rule=rule, tests=tests.tests)))
+
+
+def _came_back(state: State, model: Model, tests: Comparisons) -> bool:
+    """Whether its provider has been away since the load failed, and answers again."""
+    provider = state.providers.get(provider_of(model.name))
+    if provider is None or not provider.returned_at:
+        return False
+    failed_ms = (state.at - model.since) // NS_PER_MS
+    return tests.hold("failed_ms", failed_ms, ">=", (state.at - provider.returned_at) // NS_PER_MS)
 
 
 def pause_ms(until: int, now: int) -> int:

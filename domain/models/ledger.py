@@ -76,7 +76,9 @@ def _one(state: State, model: str) -> Amounts:
 def frees(state: State, model: Model) -> Amounts:
     """What a resident model gives back by leaving."""
     kept = keeps(state, model)
-    return {resource: max(0, amount - kept.get(resource, 0)) for resource, amount in takes(state, model).items()}
+    return {
+        resource: max(0, amount - kept.get(resource, 0)) for resource, amount in takes(state, model).items()
+    }
 
 
 def keeps(state: State, model: Model) -> Amounts:
@@ -124,8 +126,7 @@ def _is_stuck(state: State, model: Model) -> bool:
 def uncommitted(state: State) -> Amounts:
     """What is left of each ceiling when the leaving have left and each plan has its room; may be negative."""
     staying = total(
-        keeps(state, model) if model.state in LEAVING else takes(state, model)
-        for model in state.resident()
+        keeps(state, model) if model.state in LEAVING else takes(state, model) for model in state.resident()
     )
     planned = total(plan.need for plan in state.plans.values())
     return _left(ceilings(state), staying, planned)

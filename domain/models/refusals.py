@@ -7,7 +7,7 @@ from ..requests.events import RequestRejected
 from ..requests.state import Request
 from .admission import Infeasible
 from .lapse import pause_ms
-from .ledger import is_count
+from .ledger import MODELS_OF, is_count
 from .state import Model
 
 
@@ -59,7 +59,7 @@ def reject_infeasible(draft: Draft, request: Request, model: str, verdict: Infea
         "model": model,
         "need": str(verdict.need),
         "unit": "" if is_count(resource) else " bytes",
-        "resource": resource,
+        "resource": _named(resource),
         "ceiling": str(verdict.ceiling),
         "note": f" while other processes use {other} bytes" if other else "",
     }
@@ -68,3 +68,9 @@ def reject_infeasible(draft: Draft, request: Request, model: str, verdict: Infea
         code = "ALL_MODELS_PINNED"
         values["pinned"] = ", ".join(verdict.pinned)
     reject(draft, request, code, values, verdict.reason)
+
+
+def _named(resource: str) -> str:
+    """As a sentence has it."""
+    provider = resource.removeprefix(MODELS_OF)
+    return resource if provider == resource else f"the models that {provider} holds at once"

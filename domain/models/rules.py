@@ -35,14 +35,20 @@ def on_loaded(draft: Draft, fact: ModelLoaded | ModelWoken) -> None:
     """It may take more or grant less than expected; and somebody may have changed his mind meanwhile."""
     tell_excess(draft, fact.model, fact.residency)
     tell_shrunk(draft, fact.model, fact.residency)
-    model = draft.state.models[fact.model]
-    if model.unwanted and may_drain(draft.state, model):
-        drain(draft, model, "operator", None, Reason(rule="unload.requested"))
+    _let_go_if_unwanted(draft, fact.model)
 
 
 def on_found(draft: Draft, fact: ModelFound | ResidencyChanged) -> None:
-    """What others loaded or changed may have a smaller window than ours would have."""
+    """What others loaded or changed may have a smaller window than ours has; or it is a load of ours."""
     tell_shrunk(draft, fact.model, fact.residency)
+    if isinstance(fact, ModelFound):
+        _let_go_if_unwanted(draft, fact.model)
+
+
+def _let_go_if_unwanted(draft: Draft, name: str) -> None:
+    model = draft.state.models[name]
+    if model.unwanted and may_drain(draft.state, model):
+        drain(draft, model, "operator", None, Reason(rule="unload.requested"))
 
 
 def on_slept(draft: Draft, fact: ModelSlept) -> None:

@@ -22,6 +22,9 @@ SUSPICIOUS_PER_MILLE = 150
 SUSPICIOUS_BYTES = 64 << 20
 #: So many loads in a row.
 TIMES = 3
+#: A load takes no more than so many times what is known of the model; the rest is somebody else's. Without a
+#: bound a browser that opens meanwhile could make a model too large to be ever loaded, and measured, again.
+MOST_TIMES = 3
 
 
 def is_suspicious(reported: int, seen: int) -> bool:
@@ -34,7 +37,7 @@ def sensed(state: State, body: MemoryMeasured) -> State:
     model = state.models[body.model]
     if not body.reported:
         settled = model.state in RESIDENT and model.state is not ModelState.SLEEPING
-        memory = {device: max(size, _least(model, device)) for device, size in body.sensed.items()}
+        memory = {device: _plausible(model, device, size) for device, size in body.sensed.items()}
         return measured(state, body.model, memory, body.provenance) if settled else state
     reported = sum(corrected(state, model, body.reported).values())
     seen = sum(body.sensed.values())
@@ -45,10 +48,26 @@ def sensed(state: State, body: MemoryMeasured) -> State:
     return _with(state, suspicion={**state.calibration.suspicion, body.engine: suspicion})
 
 
-def _least(model: Model, device: str) -> int:
-    """Files that are mapped into main memory are not in use in the eyes of the machine."""
+def _plausible(model: Model, device: str, sensed_bytes: int) -> int:
+    """What of the bytes that were sensed is the model's."""
     described = model.description
-    return described.estimate_bytes if described and device == described.device == RAM else 0
+    if described is None or not described.weights_bytes:
+        return sensed_bytes
+    return min(_with_mapped(model, device, sensed_bytes), MOST_TIMES * described.estimate_bytes)
+
+
+def _with_mapped(model: Model, device: str, sensed_bytes: int) -> int:
+    """Weights that are mapped from their file into main memory are not in use in the eyes of the machine.
+
+    Less than the weights was sensed: they come on top, as far as they were expected. An estimate alone proves
+    nothing: the keys and values in it may be a bound that is five times too high.
+    """
+    described = model.description
+    if described is None or not (device == described.device == RAM):
+        return sensed_bytes
+    if sensed_bytes >= described.weights_bytes:
+        return sensed_bytes
+    return max(sensed_bytes, min(described.weights_bytes + sensed_bytes, described.estimate_bytes))
 
 
 def notice(draft: Draft, fact: MemoryMeasured) -> None:

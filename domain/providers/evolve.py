@@ -10,6 +10,10 @@ from .state import Provider
 
 
 def _observed(state: State, body: ProviderObserved, event: Event) -> State:
+    before = state.providers.get(body.provider)
+    returned_at = before.returned_at if before else 0
+    if before and body.reachable and not before.reachable:
+        returned_at = event.at
     seen = Provider(
         name=body.provider,
         reachable=body.reachable,
@@ -20,6 +24,7 @@ def _observed(state: State, body: ProviderObserved, event: Event) -> State:
         code=body.code,
         cause=body.cause_text,
         max_loaded=body.max_loaded,
+        returned_at=returned_at,
     )
     return replace(state, providers={**state.providers, body.provider: seen})
 

@@ -22,3 +22,5 @@ class Provider:
     cause: str = ""
     #: How many models it holds at once; None where that is not known.
     max_loaded: int | None = None
+    #: When it answered again after it had not; 0 before the first time.
+    returned_at: int = 0

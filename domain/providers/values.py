@@ -39,7 +39,7 @@ class Probe(Value):
     #: Code and text of the error, when it did not answer as it should.
     code: str = ""
     cause: str = ""
-    #: How many models it was seen to hold at once, when a load displaced others; None where that is not known.
+    #: How many models it was seen to hold at once, where a load displaced others.
     max_loaded: int | None = None
     #: What its user should know of it, such as what this version is known to do wrong; not recorded.
     note: str = ""

@@ -24,8 +24,11 @@ from .windows import pushed
 _NS_PER_MS = 1_000_000
 #: Codes that say that the provider had more to do than it can.
 _TOO_MUCH = ("PROVIDER_BUSY", "PROVIDER_TIMEOUT")
-#: A provider that is busy and does not say for how long is asked again after a second, then two, four, …
+#: A provider that is busy and does not say for how long, or says for no time at all, is asked again after
+#: a second, then two, four, …
 _BUSY_MS, _BUSY_DOUBLINGS = 1000, 6
+#: The same for one that says "at once", or almost: nobody would stop a load that is refused for ever.
+_BUSY_LEAST_MS = 100
 
 _UNKNOWN = Pace()
 
@@ -217,8 +220,8 @@ def _failed(
 
 def _busy(breaker: Breaker, at: int, retry_after_ms: int | None) -> Breaker:
     """It says when it may be asked again, or is asked again after a little longer each time."""
-    wait_ms = retry_after_ms
-    if wait_ms is None:
+    wait_ms = max(retry_after_ms or 0, _BUSY_LEAST_MS)
+    if not retry_after_ms:
         wait_ms = _BUSY_MS << min(breaker.busy, _BUSY_DOUBLINGS)
     until = max(breaker.busy_until, at + wait_ms * _NS_PER_MS)
     return replace(breaker, busy=breaker.busy + 1, busy_until=until)

@@ -33,6 +33,8 @@ class BreakerState(StrEnum):
 
 #: States in which no call is made.
 REFUSING = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
+#: States that no call leads to: an operator or the settings want them.
+BY_HAND = (BreakerState.FORCED_OPEN, BreakerState.DISABLED, BreakerState.METRICS_ONLY)
 #: States in which calls are counted.
 COUNTING = (
     BreakerState.CLOSED,

@@ -144,7 +144,7 @@ def _fits(state: State, load: ModelLoadStarted) -> None:
     """Everything in memory, the leaving included, and the new one stay within the limits in force."""
     assert state.host.phase is Phase.RUNNING
     ceilings = ledger.ceilings(state)
-    taken = ledger.total(ledger.takes(model) for model in state.resident())
+    taken = ledger.total(ledger.takes(state, model) for model in state.resident())
     for resource, amount in load.need.items():
         if resource in ceilings:
             total = taken.get(resource, 0) + amount
@@ -231,7 +231,7 @@ def _reason(event: Event) -> Reason:
 def _uses(state: State, model: Model) -> set[str]:
     if model.state in LOADABLE and model.description:
         return set(ledger.need(state, model.description))
-    return set() if rooted(state, model) else set(ledger.takes(model))
+    return set() if rooted(state, model) else set(ledger.takes(state, model))
 
 
 def _shortfall(state: State, request: Request) -> set[str]:

@@ -59,7 +59,7 @@ def admission_ignores_plans(patch: pytest.MonkeyPatch) -> None:
 
     def uncommitted(state: State) -> Amounts:
         staying = ledger.total(
-            ledger.takes(model) for model in state.resident() if model.state not in LEAVING
+            ledger.takes(state, model) for model in state.resident() if model.state not in LEAVING
         )
         return {name: limit - staying.get(name, 0) for name, limit in ledger.ceilings(state).items()}
 
@@ -71,7 +71,7 @@ def younger_plans_take_what_older_ones_wait_for(patch: pytest.MonkeyPatch) -> No
     """Whoever comes first when memory becomes free has it."""
 
     def available(state: State, _plan: Plan | None = None) -> Amounts:
-        taken = ledger.total(ledger.takes(model) for model in state.resident())
+        taken = ledger.total(ledger.takes(state, model) for model in state.resident())
         return {name: limit - taken.get(name, 0) for name, limit in ledger.ceilings(state).items()}
 
     greedy = SimpleNamespace(**{**vars(ledger), "available": available})

@@ -83,7 +83,7 @@ def test_a_model_whose_provider_cannot_load_is_taken_to_be_there_and_the_reason_
 def test_an_assumed_model_takes_nothing_and_does_not_count_among_the_loaded() -> None:
     flow = given(running(max_models_loaded=1, memory_bytes=100), observed("a"), described("a", 100))
     flow = flow.and_then(arrived("a"), described("b", 100))
-    assert ledger.takes(flow.state.models["a"]) == {}
+    assert ledger.takes(flow.state, flow.state.models["a"]) == {}
     flow.when(arrived("b")).then(decided(ModelLoadStarted, model="b"), RequestQueued)
 
 
@@ -100,7 +100,7 @@ def test_an_assumed_model_is_never_a_victim_nor_drained_nor_unloaded() -> None:
 def test_what_a_model_takes_that_cannot_be_moved_is_not_there_for_others() -> None:
     """Its provider cannot load, and says that it holds 60 of 100 bytes: 50 more can never be had."""
     flow = given(running(memory_bytes=100), observed("a", "measure_memory"), described("a", 60), found("a"))
-    assert ledger.takes(flow.state.models["a"]) == {"ram": 60}
+    assert ledger.takes(flow.state, flow.state.models["a"]) == {"ram": 60}
     step = flow.and_then(described("b", 50)).when(arrived("b"))
     step.then(
         decided(RequestRejected, model="b", code="RESOURCE_LIMIT_EXCEEDED", rule="admission.infeasible")
@@ -138,7 +138,7 @@ def test_a_model_that_can_only_sleep_makes_room_by_sleeping() -> None:
     ]
     after_sleep = flow.when(slept("s", 20)).then(decided(ModelLoadStarted, model="b", how="load"))
     assert after_sleep.state.models["s"].state is ModelState.SLEEPING
-    assert ledger.takes(after_sleep.state.models["s"]) == {"ram": 20}
+    assert ledger.takes(after_sleep.state, after_sleep.state.models["s"]) == {"ram": 20}
 
 
 def test_until_it_has_slept_once_a_model_is_taken_to_give_back_everything() -> None:
@@ -253,7 +253,7 @@ def test_a_model_that_can_sleep_though_not_be_loaded_counts_by_its_memory_and_ma
     """vLLM: its one model is there from its start, and can be put to sleep and woken."""
     flow = given(running(max_models_loaded=1, memory_bytes=100), observed("s", "sleep"), described("s", 80))
     flow = flow.and_then(found("s", origin="external"), described("b", 50))
-    assert ledger.takes(flow.state.models["s"]) == {"ram": 80}
+    assert ledger.takes(flow.state, flow.state.models["s"]) == {"ram": 80}
     room = flow.when(arrived("b")).then(
         decided(EvictionPlanned, victims=("s",)),
         ModelDrainStarted,
@@ -276,7 +276,7 @@ def test_a_model_that_others_may_have_moved_is_no_longer_assumed_once_its_provid
     assert flow.state.models["a"].assumed, "the next comparison tells"
     there = flow.and_then(changed("a", 100))
     assert not there.state.models["a"].assumed
-    assert ledger.takes(there.state.models["a"]) == {"models": 1, "ram": 100}
+    assert ledger.takes(there.state, there.state.models["a"]) == {"models": 1, "ram": 100}
 
 
 def test_resident_models_of_other_providers_are_not_concerned() -> None:

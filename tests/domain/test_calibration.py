@@ -12,6 +12,7 @@ from bursar.domain.models.calibration import Calibration, correction, identity, 
 from bursar.domain.models.events import (
     EstimateExceeded,
     EvictionPlanned,
+    ModelDescribed,
     ModelDrainStarted,
     ModelLoadStarted,
     ModelUnloadStarted,
@@ -244,6 +245,40 @@ def test_main_memory_that_was_sensed_is_no_less_than_the_estimate() -> None:
     fact = loaded("a")(flow.state)
     silent = fact.model_copy(update={"residency": fact.residency.model_copy(update={"memory": {}})})
     assert flow.and_then(silent, sensed("a", 20, None)).state.models["a"].memory == {"ram": 100}
+
+
+def test_what_somebody_else_took_meanwhile_does_not_make_a_model_too_large_for_ever() -> None:
+    flow = given(running(), described("a", 100), arrived("a"))
+    fact = loaded("a")(flow.state)
+    silent = fact.model_copy(update={"residency": fact.residency.model_copy(update={"memory": {}})})
+    flow = flow.and_then(silent, sensed("a", 90_000, None))
+    assert flow.state.models["a"].memory == {"ram": 300}
+    assert expected(flow.state, _of(flow.state, "a")).likely == 300
+
+
+def test_a_bound_of_keys_and_values_is_not_what_was_sensed() -> None:
+    """A server that tells its parameters only: once a load was seen to take less, it takes less."""
+    bounded = _bounded("a", weights=100, keys_and_values=900)
+    flow = given(running(), bounded, arrived("a"))
+    fact = loaded("a")(flow.state)
+    silent = fact.model_copy(update={"residency": fact.residency.model_copy(update={"memory": {}})})
+    flow = flow.and_then(silent)
+    assert flow.and_then(sensed("a", 130, None)).state.models["a"].memory == {"ram": 130}
+    assert flow.and_then(sensed("a", 30, None)).state.models["a"].memory == {"ram": 130}
+
+
+def test_nothing_is_learnt_for_others_from_a_model_of_which_nothing_was_known() -> None:
+    """Its overhead alone was expected: the like of it would be expected to take hundreds of times as much."""
+    flow = given(running(), _bounded("a", weights=0, keys_and_values=10), arrived("a"), loaded("a", 10_000))
+    flow = flow.and_then(described("b", 100))
+    assert expected(flow.state, _of(flow.state, "b")).memory == {"ram": 100}
+    assert expected(flow.state, _of(flow.state, "a")).memory == {"ram": 10_000}
+
+
+def _bounded(model: str, *, weights: int, keys_and_values: int) -> ModelDescribed:
+    fact = described(model, weights)
+    changes = {"overhead_bytes": keys_and_values}
+    return fact.model_copy(update={"description": fact.description.model_copy(update=changes)})
 
 
 def _memory(size: int) -> tuple[Happening, ...]:

@@ -21,14 +21,17 @@ from bursar.testing.facts import (
     described,
     finished,
     found,
+    load_failed,
     loaded,
     lost,
     resident,
     running,
     sampled,
+    slept,
     timer,
     unload_failed,
     unloaded,
+    woken,
 )
 from bursar.testing.specification import Given, Happening, after, decided, given
 
@@ -128,6 +131,23 @@ def test_a_wish_to_unload_does_not_outlive_the_load_it_was_about() -> None:
     again = flow.and_then(unloaded("a"))
     assert again.state.models["a"].state is ModelState.LOADING
     again.when(loaded("a")).then(LeaseGranted)
+
+
+def test_a_load_whose_end_was_only_found_leaves_as_it_was_wished() -> None:
+    flow = given(running(), described("a"), arrived("a"), UnloadRequested(model="a"))
+    flow.when(found("a")).then(
+        decided(ModelDrainStarted, motive="operator", rule="unload.requested"), ModelUnloadStarted
+    )
+
+
+def test_a_wish_to_unload_does_not_outlive_a_load_that_failed() -> None:
+    flow = given(running(), described("a"), arrived("a"), UnloadRequested(model="a"), load_failed("a"))
+    flow.when(found("a", origin="external")).then_nothing()
+
+
+def test_a_wish_to_unload_does_not_outlive_a_sleep() -> None:
+    flow = given(running(), described("a"), arrived("a"), UnloadRequested(model="a"), loaded("a"))
+    flow.and_then(slept("a")).when(woken("a", origin="external")).then(LeaseGranted)
 
 
 def test_what_is_not_in_memory_need_not_be_unloaded() -> None:

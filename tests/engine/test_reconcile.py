@@ -1,6 +1,7 @@
 """What the providers hold is found out again and again, and every difference is a fact; in virtual time."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from bursar.domain.models.events import (
 from bursar.domain.models.machine import ModelState
 from bursar.domain.models.values import Residency
 from bursar.domain.providers.events import ProviderObserved
-from bursar.domain.providers.values import Capabilities
+from bursar.domain.providers.values import Capabilities, Probe
+from bursar.eventstore.reader import Reader
+from bursar.projections.log import line
 from bursar.testing.simulated import Faults, SimulatedProvider
 
 from .managing import GIB, HELLO, SIZES, SOON_S, managing, of
@@ -38,6 +41,39 @@ def test_every_provider_is_observed_once_and_again_only_when_it_is_another(tmp_p
         (True, "simulated", ("load", "unload")),
     ]
     assert history.index(next(event for event in history if event.body is seen[0])) == 3
+
+
+def test_a_provider_that_answers_but_not_as_it_should_is_told_and_so_is_its_end(tmp_path: Path) -> None:
+    """Such as an Ollama whose scheduler is dead-locked while every question is answered (its issue 17408)."""
+    stuck = "it answers questions, but a load of a has been open for 121 s"
+
+    class Stuck(SimulatedProvider):
+        problem = ""
+
+        async def probe(self) -> Probe:
+            probe = await super().probe()
+            code = "PROVIDER_TIMEOUT" if self.problem else ""
+            return probe.model_copy(update={"code": code, "cause": self.problem})
+
+    provider = Stuck(SIZES)
+
+    async def work(manager: bursar.ResourceManager, _provider: SimulatedProvider) -> None:
+        provider.problem = stuck
+        await asyncio.sleep(70)
+        provider.problem = "the same, for longer"
+        await asyncio.sleep(70)
+        known = manager.state.providers["sim"]
+        assert (known.reachable, known.code, known.cause) == (True, "PROVIDER_TIMEOUT", stuck)
+        assert known.capabilities == provider.capabilities
+        provider.problem = ""
+        await asyncio.sleep(70)
+        assert manager.state.providers["sim"].code == ""
+
+    history = managing(tmp_path, provider, work)
+    assert [one.code for one in of(history, ProviderObserved)] == ["", "PROVIDER_TIMEOUT", ""]
+    with closing(Reader(tmp_path / "journal.db")) as reader:
+        lines = [line(record).summary for record in reader.read(types=["ProviderObserved"])]
+    assert lines[1] == f"sim simulated answers, but not as it should: PROVIDER_TIMEOUT: {stuck}"
 
 
 def test_while_nothing_differs_nothing_is_written(tmp_path: Path) -> None:
@@ -273,6 +309,7 @@ def test_after_an_error_things_are_compared_at_once(tmp_path: Path) -> None:
     async def work(manager: bursar.ResourceManager, provider: SimulatedProvider) -> None:
         await manager.load_model("sim:a")
         await asyncio.sleep(5.6)
+        await manager.configure(retry={"max_attempts": 1})
         provider.forget_all()
         with pytest.raises(bursar.BursarError):
             await manager.chat("sim:a", HELLO)

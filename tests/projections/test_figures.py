@@ -52,6 +52,10 @@ def test_how_long_ago_is_short() -> None:
 
 def test_amounts_name_their_resource_and_models_come_last() -> None:
     assert amounts({"models": 1, "ram": 1 << 30}) == "1 GiB of ram and 1 model"
+    assert (
+        amounts({"models": 1, "models of ollama": 1, "ram": 1 << 30}) == "1 GiB of ram and 1 model of ollama"
+    )
+    assert amounts({"models of ollama": 2}) == "2 models of ollama"
     assert amounts({}) == "nothing"
     assert listed(["a", "b", "c"]) == "a, b and c"
 

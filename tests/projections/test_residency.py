@@ -113,6 +113,20 @@ def test_what_was_put_to_sleep_for_room_says_for_whom_unless_others_did_it(
     assert "somebody else or its provider did it, not bursar" in _headline(world, again)
 
 
+def test_how_many_models_a_provider_holds_at_once_is_said(world: World) -> None:
+    seen = ProviderObserved(
+        provider="fake",
+        reachable=True,
+        engine="1",
+        capabilities=Capabilities(load=True),
+        lacks={},
+        code="",
+        cause_text="",
+        max_loaded=1,
+    )
+    assert "it holds 1 model at a time, as its loads have shown" in _headline(world, world.record(seen))
+
+
 def test_the_table_says_what_is_expected_whose_it_is_and_what_its_provider_lacks(world: World) -> None:
     can = Capabilities(load=True)
     world.record(

@@ -9,13 +9,18 @@ from random import Random
 
 import pytest
 
+from bursar.adapters.cli.quick import described
+from bursar.domain.models.events import ModelFound
 from bursar.domain.models.machine import EDGES, RESIDENT
+from bursar.domain.providers.events import ProviderObserved
+from bursar.domain.providers.values import Capabilities
+from bursar.domain.resilience.events import BreakerSet
 from bursar.domain.state import STATE_VERSION
 from bursar.eventstore.reader import Reader
 from bursar.eventstore.snapshots import SnapshotStore
 from bursar.projections import status as lean
 from bursar.projections.history import state_to_json
-from bursar.projections.status import ModelStatus, Status, status
+from bursar.projections.status import ModelStatus, ProviderStatus, Status, status
 
 from .wandering import Wanderer
 from .world import GIB, NS_PER_MS, START, World, evicting
@@ -46,13 +51,61 @@ def test_a_status_says_what_is_where(path: Path) -> None:
         signed_at=0,
         owner=None,
         models=(
-            ModelStatus("fake:busy", "ready", START + 69_000 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0),
-            ModelStatus("fake:new", "absent", START + 287_400 * NS_PER_MS, {}, 0, 0),
-            ModelStatus("fake:rare", "ready", START + 291_400 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0),
+            ModelStatus("fake:busy", "ready", START + 69_000 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0, "own"),
+            ModelStatus("fake:new", "absent", START + 287_400 * NS_PER_MS, {}, 0, 0, ""),
+            ModelStatus("fake:rare", "ready", START + 291_400 * NS_PER_MS, {"ram": 5 * GIB}, 0, 0, "own"),
         ),
+        providers=(),
         waiting=0,
         running=0,
     )
+
+
+def test_the_providers_say_how_they_are_and_whose_models_they_hold(path: Path) -> None:
+    world = World.started(path)
+    for name, can, code in (("ollama", True, ""), ("openai:lab", False, "PROVIDER_BUSY")):
+        world.record(
+            ProviderObserved(
+                provider=name,
+                reachable=True,
+                engine="1.2",
+                capabilities=Capabilities(load=can, unload=can),
+                lacks={},
+                code=code,
+                cause_text=code and "it has much to do",
+            )
+        )
+    for model in ("ollama:a", "ollama:b", "openai:lab:c"):
+        world.describe(model, 1)
+    world.serve("ollama:a")
+    for model in ("ollama:b", "openai:lab:c"):
+        world.record(ModelFound(model=model, residency=world.residency(model, GIB), origin="external"))
+    world.record(BreakerSet(provider="ollama", state="disabled"))
+    world.close()
+    assert status(path).providers == (
+        ProviderStatus("ollama", True, "1.2", "", "", "disabled", {"own": 1, "external": 1}),
+        ProviderStatus(
+            *("openai:lab", True, "1.2", "PROVIDER_BUSY", "it has much to do", None), {"assumed": 1}
+        ),
+    )
+    shown = described(status(path), None).splitlines()
+    assert shown[-2].split()[:4] == ["ollama", "yes", "1.2", "disabled"]
+    assert "1 external and 1 own" in shown[-2]
+    assert shown[-1].endswith("PROVIDER_BUSY")
+
+
+def test_a_snapshot_from_before_there_were_providers_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lean, "_SHORT", 0)
+    world = World.started(path)
+    world.write()
+    old = json.loads(state_to_json(world.state))
+    del old["providers"], old["breakers"]
+    store = SnapshotStore.beside(path)
+    store.save("state", STATE_VERSION, "any code", world.state.position, json.dumps(old).encode())
+    world.close()
+    assert status(path).providers == ()
 
 
 def test_the_owner_and_the_open_requests_are_told_while_a_manager_runs(path: Path) -> None:
@@ -116,12 +169,18 @@ def test_a_status_imports_nothing_heavy(path: Path) -> None:
 def _is_that_of(world: World, found: Status) -> None:
     state = world.state
     shown = {
-        model.model: (model.state, model.since, model.memory, model.leases)
+        model.model: (model.state, model.since, model.memory, model.leases, model.origin)
         for model in found.models
         if model.since
     }
     assert shown == {
-        model.name: (model.state.value, model.since, model.memory, len(model.leases))
+        model.name: (
+            model.state.value,
+            model.since,
+            model.memory,
+            len(model.leases),
+            model.origin if model.state in RESIDENT else "",
+        )
         for model in state.models.values()
         if model.since
     }

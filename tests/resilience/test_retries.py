@@ -123,6 +123,18 @@ def test_one_that_does_not_say_is_asked_a_little_later_each_time() -> None:
     assert breaker(flow.and_then(answered()).state).busy == 0
 
 
+def test_one_that_says_at_once_is_not_asked_at_once_for_ever() -> None:
+    """Nobody stops a load that finds it busy: who waits for it goes on waiting."""
+    flow = serving().and_then(described("p:new"), arrived("p:new", "ann"))
+    busy = load_failed("p:new").model_copy(update={"code": "PROVIDER_BUSY"})
+    waits: list[int] = []
+    for said_ms in (0, 0, 1, 50):
+        flow = flow.and_then(busy.model_copy(update={"retry_after_ms": said_ms}))
+        waits.append((breaker(flow.state).busy_until - flow.state.at) // 1_000_000)
+        flow = flow.and_then(after(waits[-1]), timer())
+    assert waits == [1_000, 2_000, 100, 100]
+
+
 def test_a_load_that_finds_it_busy_is_waited_for() -> None:
     flow = serving().and_then(described("p:new"), arrived("p:new", "ann"))
     busy = load_failed("p:new").model_copy(update={"code": "PROVIDER_BUSY", "retry_after_ms": 5_000})
