@@ -1,18 +1,21 @@
 """One conversation turn: an answer, whole or as it is generated."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self, TypedDict
 
-from .domain.errors import BursarError, PromptTruncated
+from .domain.errors import BursarError, ModelVanished, PromptTruncated
 from .domain.ports import ChatRequest, Chunk, Message, Truncation
 from .engine.leases import Lease, Wish
 from .providers import renamed
 
 #: A message, or a mapping with `role` and `content` as OpenAI's clients send it.
 AnyMessage = Message | Mapping[str, str]
+
+#: Asks again in the place of a request that has ended.
+Renew = Callable[[Lease], Awaitable[tuple[Lease, AsyncGenerator[Chunk, None]]]]
 
 _ROLES: tuple[Literal["system", "user", "assistant", "tool"], ...] = ("system", "user", "assistant", "tool")
 
@@ -92,11 +95,14 @@ class ChatStream:
         lease: Lease,
         chunks: AsyncGenerator[Chunk, None],
         on_truncated: Callable[[int, str, Truncation], PromptTruncated | None] | None = None,
+        renew: Renew | None = None,
     ) -> None:
         self._lease = lease
         self._chunks = chunks
         #: Told of a prompt that was cut; says whether that is an error.
         self._on_truncated = on_truncated
+        #: Asks anew, once, for a model that turns out to be gone before it has said anything.
+        self._renew = renew
         self._first_token_ms: int | None = None
         self._scope: asyncio.Timeout | None = None
         lease.on_revoked(self._interrupt)
@@ -108,7 +114,7 @@ class ChatStream:
 
     @property
     def request(self) -> int:
-        """Id of the request: what `why` takes."""
+        """Id of the request: what `why` takes. Another one follows where the model was gone at first."""
         return self._lease.request
 
     async def __aenter__(self) -> Self:
@@ -127,10 +133,11 @@ class ChatStream:
         if self._lease.ended:
             raise StopAsyncIteration
         try:
-            chunk = await self._next()
+            chunk = await self._next_or_anew()
         except BaseException as error:
             await self._end(error)
             raise
+        self._renew = None
         if chunk.text and self._first_token_ms is None:
             self._first_token_ms = self._lease.held_ms()
         if chunk.done:
@@ -163,6 +170,18 @@ class ChatStream:
         """Stop generating and give the model back; done already when the stream is exhausted."""
         if not self._lease.ended:
             await self._end(asyncio.CancelledError())
+
+    async def _next_or_anew(self) -> Chunk:
+        try:
+            return await self._next()
+        except ModelVanished as error:
+            if self._renew is None:
+                raise
+            renew, self._renew = self._renew, None
+            await self._end(error)
+            self._lease, self._chunks = await renew(self._lease)
+            self._lease.on_revoked(self._interrupt)
+            return await self._next()
 
     async def _next(self) -> Chunk:
         """The provider's next chunk, unless the lease is taken back while it is awaited."""

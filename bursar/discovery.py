@@ -119,7 +119,8 @@ async def _look(place: Place, seconds: float) -> Found | Ignored | None:
         async with asyncio.timeout(seconds):
             recognised = await recognise(http, place.kinds)
     except ConnectRefused:
-        return None
+        named = place.source == OLLAMA_HOST
+        return Ignored(place.url, f"{OLLAMA_HOST} names it, and nobody listens there") if named else None
     except (TimeoutError, TimedOut):
         return Ignored(place.url, f"it did not say within {seconds:g} s who it is")
     except HttpFailure as failure:
@@ -132,7 +133,8 @@ async def _look(place: Place, seconds: float) -> Found | Ignored | None:
 def _judged(place: Place, recognised: Recognised | None) -> Found | Ignored:
     looked_for = NAMES[place.kinds[0]]
     if recognised is None:
-        return Ignored(place.url, f"it is not {looked_for}, whose default port that is")
+        why = "whose default port that is" if place.source != OLLAMA_HOST else f"which {OLLAMA_HOST} names"
+        return Ignored(place.url, f"it is not {looked_for}, {why}")
     kind = recognised.kind
     if kind == "openai":
         remedy = "to use it, name it in the settings: providers.openai.<name>.url"

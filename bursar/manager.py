@@ -1,20 +1,22 @@
 """The ResourceManager: what users call."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack, cast, get_args, overload
 
 from .chat import Answer, AnyMessage, ChatOptions, ChatStream, read_options
-from .domain.errors import InvalidModelId, ManagerClosed, ModelUnloadFailed, Unsupported
+from .domain.errors import BursarError, InvalidModelId, ManagerClosed, ModelUnloadFailed, Unsupported
 from .domain.events import Body, Event
 from .domain.host.events import SettingsChanged
 from .domain.models.events import (
     FreeRequested,
+    ModelLoadFailed,
     ModelLost,
     ModelSlept,
     ModelUnloaded,
+    ModelWakeFailed,
     PinChanged,
     ResourcesFreed,
     UnloadRequested,
@@ -57,6 +59,8 @@ class Parts:
     #: A subscription to the journal; `after` says from where.
     subscribe: Callable[..., JournalSubscription]
     shutdown: Shutdown
+    #: Compares what a provider holds with what the journal says.
+    compare: Callable[[str], Awaitable[object]]
 
 
 class ResourceManager:
@@ -101,18 +105,18 @@ class ResourceManager:
             if known.state is ModelState.READY:
                 raise Unsupported(provider=provider_of(name), what="unload a model, or put one to sleep")
             return
-        gone = asyncio.ensure_future(self._engine.until(lambda event: _has_left(event, name)))
-        self._engine.submit(UnloadRequested(model=name))
-        event = await gone
+        wish = UnloadRequested(model=name)
+        event = await self._engine.until(lambda event: _has_left(event, name), after=wish)
         if isinstance(event.body, UnloadFailed):
             raise ModelUnloadFailed(model=name, cause=event.body.cause_text)
 
     async def free_resources(self) -> ResourcesFreed:
         """Unload every model that nobody uses and that is not pinned; says what that freed."""
         self._require_open()
-        done = asyncio.ensure_future(self._engine.until(lambda event: isinstance(event.body, ResourcesFreed)))
-        self._engine.submit(FreeRequested())
-        return cast(ResourcesFreed, (await done).body)
+        freed = await self._engine.until(
+            lambda event: isinstance(event.body, ResourcesFreed), after=FreeRequested()
+        )
+        return cast(ResourcesFreed, freed.body)
 
     @asynccontextmanager
     async def lease(
@@ -161,18 +165,29 @@ class ResourceManager:
     ) -> Answer | ChatStream:
         """Continue a conversation on a leased model: the whole answer, or with `stream=True` a `ChatStream`.
 
-        The options are those of `ChatOptions`. Raises besides what `lease` raises: `ModelVanished` when the
+        The options are those of `ChatOptions`. Where the model turns out to be gone before it has said
+        anything, it is asked for anew, once. Raises besides what `lease` raises: `ModelVanished` when the
         model dies while it answers, `ContextTooLarge`, `PromptTruncated`, `LeaseExpired`,
         `ProviderUnavailable`.
         """
         request, wish = read_options(messages, options)
+        begun = asyncio.get_running_loop().time()
         lease = await self._acquire(model, wish)
 
         def send(model: str) -> AsyncGenerator[Chunk, None]:
             target = self._parts.directory.find(model)
             return target.provider.chat(target.name, request)
 
-        chat = ChatStream(lease, attempts(self._engine, lease, send), self._truncations.note)
+        async def renew(lost: Lease) -> tuple[Lease, AsyncGenerator[Chunk, None]]:
+            with suppress(BursarError):
+                await self._parts.compare(provider_of(lost.model))
+            left = wish.after(asyncio.get_running_loop().time() - begun)
+            lease = await self._acquire(model, left, after=lost.request)
+            return lease, attempts(self._engine, lease, send)
+
+        chunks = attempts(self._engine, lease, send)
+        anew = renew if self._settings.retry.max_attempts > 1 else None
+        chat = ChatStream(lease, chunks, self._truncations.note, anew)
         return chat if stream else await chat.collect()
 
     async def pin(self, model: str) -> None:
@@ -261,9 +276,9 @@ class ResourceManager:
         """Close before the block that opened it ends: nobody new is served, and its models leave."""
         await self._parts.shutdown.run()
 
-    async def _acquire(self, model: str, wish: Wish) -> Lease:
+    async def _acquire(self, model: str, wish: Wish, after: int | None = None) -> Lease:
         self._require_open()
-        return await self._parts.leases.acquire(model, wish)
+        return await self._parts.leases.acquire(model, wish, after=after)
 
     async def _change_pin(self, model: str, *, pinned: bool) -> None:
         self._require_open()
@@ -277,4 +292,5 @@ class ResourceManager:
 
 def _has_left(event: Event, model: str) -> bool:
     body = event.body
-    return isinstance(body, (ModelUnloaded, ModelSlept, UnloadFailed, ModelLost)) and body.model == model
+    left = (ModelUnloaded, ModelSlept, UnloadFailed, ModelLost, ModelLoadFailed, ModelWakeFailed)
+    return isinstance(body, left) and body.model == model

@@ -131,7 +131,9 @@ async def serve(
         if reachable:
             await stack.enter_async_context(taking_in(engine, store, reader, directory, shutdown))
         subscribe = partial(Subscription.of, store)
-        parts = Parts(engine, leases, directory, sampler, listeners, reader, subscribe, shutdown)
+        parts = Parts(
+            engine, leases, directory, sampler, listeners, reader, subscribe, shutdown, reconciler.compare
+        )
         yield ResourceManager(parts, settings)
 
 

@@ -23,7 +23,11 @@ from bursar.domain.events import Body
 from bursar.domain.host import events as host_events
 from bursar.domain.models import events as model_events
 from bursar.domain.models.machine import EDGES, ModelState
+from bursar.domain.providers import events as provider_events
 from bursar.domain.requests import events as request_events
+from bursar.domain.resilience import events as resilience_events
+from bursar.domain.resilience import machine as breakers
+from bursar.domain.resilience.machine import BreakerState
 from bursar.settings import kinds, sections
 
 FOLDER = Path(__file__).parent
@@ -37,6 +41,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "model-states.md": states_page(),
+        "breaker-states.md": breakers_page(),
     }
 
 
@@ -53,6 +58,8 @@ def events_page() -> str:
         ("Manager", host_events),
         ("Models", model_events),
         ("Requests", request_events),
+        ("Providers", provider_events),
+        ("Breakers, retries and fallbacks", resilience_events),
         ("Erasure", erasure_events),
     )
     for title, module in rooms:
@@ -95,22 +102,23 @@ def settings_page() -> str:
         "later wins. In the environment, `limits.memory` is `BURSAR_LIMITS__MEMORY`. Sizes are `14 GB`,",
         "`14 GiB` or bytes; times `5m`, `1h30m`, `250ms` or seconds. What is not a setting is refused.",
     ]
-    for path, note, default in _settings(sections.Sections, ""):
+    for path, note, default in _settings(sections.Sections(), ""):
         lines += ["", f"## {path}", "", f"Default: `{default}`. {note}".rstrip()]
     return "\n".join(lines) + "\n"
 
 
-def _settings(section: type[kinds.Section], prefix: str) -> Iterator[tuple[str, str, object]]:
-    lineage = [kind for kind in reversed(section.__mro__) if issubclass(kind, kinds.Section)]
+def _settings(section: kinds.Section, prefix: str) -> Iterator[tuple[str, str, object]]:
+    lineage = [kind for kind in reversed(type(section).__mro__) if issubclass(kind, kinds.Section)]
     notes = {name: note for kind in lineage for name, note in _notes(kind).items()}
-    for name, field in section.model_fields.items():
-        if isinstance(field.default, kinds.Section):
-            yield from _settings(type(field.default), f"{prefix}{name}.")
+    for name, field in type(section).model_fields.items():
+        default = getattr(section, name)
+        if isinstance(default, kinds.Section):
+            yield from _settings(default, f"{prefix}{name}.")
             continue
-        yield f"{prefix}{name}", notes.get(name, ""), field.default
+        yield f"{prefix}{name}", notes.get(name, ""), default
         held = get_args(field.annotation)[-1:]
         if held and isinstance(held[0], type) and issubclass(held[0], kinds.Section):
-            yield from _settings(held[0], f"{prefix}{name}.<name>.")
+            yield from _settings(held[0](), f"{prefix}{name}.<name>.")
 
 
 def commands_page() -> str:
@@ -134,24 +142,57 @@ def commands_page() -> str:
 
 
 def states_page() -> str:
-    """The machine, drawn by the library it is declared with."""
+    """The machine of a model, drawn by the library it is declared with."""
+    edges = [
+        (source.value, edge["dest"].value, edge["trigger"]) for edge in EDGES for source in edge["source"]
+    ]
+    phrases = _notes(ModelState)
+    lines = ["# The states of a model", "", "Each arrow is the event of that name.", ""]
+    lines += _drawing([state.value for state in ModelState], edges)
+    lines += ["", *(f"- **{state.value}**: {phrases[state.name]}" for state in ModelState)]
+    return "\n".join(lines) + "\n"
+
+
+def breakers_page() -> str:
+    """That of a breaker: what the rules do is drawn, what operators may do is told."""
+    ruled = [state for state in BreakerState if state not in breakers.BY_HAND]
+    edges = [
+        (source.value, into.value, into.value)
+        for (source, _name), into in breakers.TABLE.items()
+        if source in ruled and into in ruled and source is not into
+    ]
+    by_hand = ", ".join(f"`{state}`" for state in breakers.BY_HAND)
+    lines = [
+        "# The states of a breaker",
+        "",
+        "Each arrow is a `BreakerChanged`; that from `open` to `closed` is an operator's. Not drawn:",
+        f"`bursar breaker PROVIDER --set STATE` leads from every state to {by_hand} and",
+        "`closed`, and `breaker.mode` to `metrics_only` (by `shadow`) and `disabled` (by `off`).",
+        "What moves it when: [How bursar decides](decisions.md).",
+        "",
+        *_drawing([state.value for state in ruled], edges),
+        "",
+    ]
+    phrases = _notes(BreakerState)
+    lines += [f"- **{state.value}**: {phrases[state.name]}" for state in BreakerState]
+    return "\n".join(lines) + "\n"
+
+
+def _drawing(states: list[str], edges: list[tuple[str, str, str]]) -> Iterator[str]:
+    """A diagram by the library; an edge is where from, where to, and its name."""
     machine = GraphMachine(
-        states=[state.value for state in ModelState],
-        transitions=[
-            {**edge, "source": [source.value for source in edge["source"]], "dest": edge["dest"].value}
-            for edge in EDGES
-        ],
-        initial=ModelState.ABSENT.value,
+        states=states,
+        transitions=[{"trigger": name, "source": source, "dest": dest} for source, dest, name in edges],
+        initial=states[0],
         auto_transitions=False,
         graph_engine="mermaid",
     )
-    drawing = machine.get_combined_graph().source
-    phrases = _notes(ModelState)
-    lines = ["# The states of a model", "", "Each arrow is the event of that name.", "", "```mermaid"]
-    # Without the colours: they would show one of the states as the present one.
-    lines += [line.rstrip() for line in drawing.splitlines() if not re.match(r"\s*(classDef|Class|$)", line)]
-    lines += ["```", "", *(f"- **{state.value}**: {phrases[state.name]}" for state in ModelState)]
-    return "\n".join(lines) + "\n"
+    yield "```mermaid"
+    for line in machine.get_combined_graph().source.splitlines():
+        # Without the colours: they would show one of the states as the present one.
+        if not re.match(r"\s*(classDef|Class|$)", line):
+            yield line.rstrip()
+    yield "```"
 
 
 def _field(name: str, note: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sized
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..domain.providers.values import Probe
 from ..recognising import CAPS, NAMES, Kind, recognise
 from ..settings import Settings
 from .findings import ProviderFinding
+from .managing import joined, notes_of_manager
 from .remedies import remedy
 
 #: For everything that one provider is asked.
@@ -30,9 +32,11 @@ _OWN: tuple[Kind, ...] = ("ollama", "lmstudio", "llamacpp", "vllm")
 async def ask_all(
     sites: Sites, settings: Settings, journal: Path, seconds: float = SECONDS
 ) -> tuple[ProviderFinding, ...]:
-    """What each answers; those that are switched off are not asked."""
+    """What each answers, and what a manager that runs says of it; those switched off are not asked."""
     asked = await asyncio.gather(*(_ask(site, settings, journal, seconds) for site in sites.there))
-    return (*asked, *_switched_off(settings))
+    said = notes_of_manager(journal)
+    noted = (replace(one, note=joined(one.note, said.get(one.name, ""))) for one in asked)
+    return (*noted, *_switched_off(settings))
 
 
 def _switched_off(settings: Settings) -> list[ProviderFinding]:
@@ -120,13 +124,13 @@ def _finding(
     loaded: int | None = None,
     found: Kind | None = None,
 ) -> ProviderFinding:
-    code, cause, note = probe.code, probe.cause, site.note
+    code, cause, note = probe.code, probe.cause, joined(site.note, probe.note)
     if site.prefix == "llama" and not code:
         code, cause = _embedded(Path(site.place))
     # Somebody bursar has more to say to than that: no error, or none of the address.
     better = found if not code or code == "PROVIDER_AUTH_FAILED" else None
     if better in _OWN:
-        note = f"it is {NAMES[better]}: as providers.{better} bursar could do more with it"
+        note = joined(note, f"it is {NAMES[better]}: as providers.{better} bursar could do more with it")
     return ProviderFinding(
         name=site.prefix,
         place=site.place,

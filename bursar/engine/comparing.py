@@ -37,6 +37,10 @@ class Outlook:
     #: Whether the outcome of an intent will still be heard.
     awaited: Callable[[int], bool]
 
+    def loading(self) -> list[str]:
+        """Models that were being loaded."""
+        return [name for name, (state, _since) in self.stood.items() if state is ModelState.LOADING]
+
     def still(self, name: str) -> Model | None:
         """A model of which the answer tells: it stands as it stood, and nothing is under way with it."""
         model = self.engine.state.models.get(name)
@@ -63,19 +67,22 @@ def outlook(engine: Engine, provider: str, awaited: Callable[[int], bool]) -> Ou
     )
 
 
-def compare_known(outlook: Outlook, held: Mapping[str, Residency], gone: str) -> None:
-    """Those that the journal has in memory; `gone` is what is said of one that is not there."""
+def compare_known(outlook: Outlook, held: Mapping[str, Residency], gone: Callable[[str], str]) -> bool:
+    """Those that the journal has in memory; whether any is not there, of which is said what `gone` says."""
+    lost = False
     for name in outlook.stood:
         model = outlook.still(name)
         if model is None or model.state not in RESIDENT:
             continue
         residency = held.get(name)
         if model.state in _MOVING:
-            _settle(outlook.engine, model, residency, gone)
+            _settle(outlook.engine, model, residency, gone(name))
         elif residency is not None:
             _follow(outlook.engine, model, residency)
         else:
-            outlook.engine.submit(ModelLost(model=name, cause_text=gone, origin=hand_of(model)))
+            outlook.engine.submit(ModelLost(model=name, cause_text=gone(name), origin=hand_of(model)))
+            lost = True
+    return lost
 
 
 def strangers(outlook: Outlook, held: Mapping[str, Residency]) -> list[str]:

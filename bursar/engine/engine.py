@@ -49,6 +49,8 @@ class Engine:
         self._listeners: list[Listener] = []
         self._on_failure: list[Callable[[BursarError], None]] = []
         self._failure: BursarError | None = None
+        #: Those who wait for an event.
+        self._awaited: set[asyncio.Future[Event]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rearming = False
         #: When the timer fired last; a firing that decided nothing is not recorded.
@@ -98,9 +100,17 @@ class Engine:
         self._failure = self._failure or failure or ManagerClosed()
         if self._timer:
             self._timer.cancel()
+        for found in self._awaited:
+            if not found.done():
+                found.set_exception(self._failure)
 
-    async def until(self, match: Callable[[Event], bool]) -> Event:
-        """The next committed event that matches."""
+    async def until(self, match: Callable[[Event], bool], *, after: Fact | None = None) -> Event:
+        """The next committed event that matches, once the step `after` is taken.
+
+        Raises why no more steps are taken, also when that happens meanwhile.
+        """
+        if self._failure:
+            raise self._failure
         found: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
 
         def hear(event: Event) -> None:
@@ -108,10 +118,17 @@ class Engine:
                 found.set_result(event)
 
         end = self.listen(hear)
+        self._awaited.add(found)
         try:
+            if after is not None:
+                self.submit(after)
             return await found
         finally:
+            self._awaited.discard(found)
             end()
+            if found.done() and not found.cancelled():
+                # Whoever is cancelled does not look at it: it is not an error that nobody retrieved.
+                found.exception()
 
     def _write(self, taken: Step, *, command: str | None = None, durable: bool = False) -> Receipt:
         if self._failure:

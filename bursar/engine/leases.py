@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain.errors import BursarError, ProviderBusy, ProviderTimeout, ProviderUnavailable
 from ..domain.events import Fact
 from ..domain.kernel import Origin
 from ..domain.models.events import ModelDescribed
 from ..domain.models.machine import ModelState
+from ..domain.providers.names import provider_of
 from ..domain.requests.events import Purpose, RequestArrived, RequestCancelled, RequestFinished
 from ..domain.requests.line import NS_PER_MS
 from ..domain.resilience.fallback import chain
@@ -17,6 +18,7 @@ from ..domain.resilience.gate import refusing
 from ..providers import Directory, Target
 from .desk import Desk, Ticket
 from .engine import Engine
+from .probing import observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class Wish:
     priority: int = 0
     deadline_s: float | None = None
     max_tokens: int | None = None
+
+    def after(self, seconds: float) -> "Wish":
+        """What is left of it after that long."""
+        if self.deadline_s is None:
+            return self
+        return replace(self, deadline_s=max(0.0, self.deadline_s - seconds))
 
 
 class Lease:
@@ -105,9 +113,10 @@ class Leases:
         self._desk = desk
         self._directory = directory
 
-    async def acquire(self, model: str, wish: Wish) -> Lease:
+    async def acquire(self, model: str, wish: Wish, *, after: int | None = None) -> Lease:
         """Wait for the model; cancelling while waiting withdraws the request.
 
+        `after` is the request in whose place it is asked.
         Raises what the decision says: `InvalidModelId`, `ResourceLimitExceeded`, `ModelLoadFailed`,
         `QueueFull`, `DeadlineExceeded` and others of `domain.errors`.
         """
@@ -121,7 +130,8 @@ class Leases:
                 priority=wish.priority,
                 deadline_ms=None if wish.deadline_s is None else max(0, round(wish.deadline_s * 1000)),
                 max_tokens=wish.max_tokens,
-            )
+            ),
+            origin=None if after is None else Origin(after, after),
         )
         ticket = self._desk.open(receipt.position, target.id)
         try:
@@ -163,6 +173,11 @@ class Leases:
         if known and known.description and known.state is not ModelState.ABSENT:
             return
         description = await target.describe()
+        prefix = provider_of(target.id)
+        provider = self._engine.state.providers.get(prefix)
+        if provider is not None and not provider.reachable:
+            # It has come back, and may be able to do more than was known of it: that decides what is done.
+            await observe(self._engine, prefix, target.provider)
         if known is None or known.description != description:
             self._engine.submit(ModelDescribed(description=description))
 

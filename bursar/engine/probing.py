@@ -7,6 +7,7 @@ from typing import Final
 from ..domain.errors import ProviderTimeout
 from ..domain.ports import Provider
 from ..domain.providers.events import ProviderObserved
+from ..domain.providers.state import Provider as Known
 from ..domain.providers.values import Probe
 from .engine import Engine
 
@@ -27,15 +28,16 @@ async def observe(engine: Engine, prefix: str, provider: Provider) -> Probe:
 
 
 def record(engine: Engine, prefix: str, provider: Provider, probe: Probe) -> None:
-    """Of one that does not answer nothing new is known but that: it can do what it could."""
+    """Of one that does not answer as it should nothing new is known but that: it can do what it could."""
     known = engine.state.providers.get(prefix)
     can, version, most = probe.capabilities, probe.version, probe.max_loaded
-    if not probe.reachable:
+    if probe.code:
         can = known.capabilities if known else provider.capabilities
         version = version or (known.version if known else "")
         most = known.max_loaded if known else None
-    seen = (probe.reachable, version, can, most)
-    if known and (known.reachable, known.version, known.capabilities, known.max_loaded) == seen:
+    # Whichever way it does not answer, it does not.
+    code = probe.code if probe.reachable else ""
+    if known and _as_seen(known) == (probe.reachable, version, can, most, code):
         return
     engine.submit(
         ProviderObserved(
@@ -49,6 +51,11 @@ def record(engine: Engine, prefix: str, provider: Provider, probe: Probe) -> Non
             max_loaded=most,
         )
     )
+
+
+def _as_seen(known: Known) -> tuple[object, ...]:
+    code = known.code if known.reachable else ""
+    return known.reachable, known.version, known.capabilities, known.max_loaded, code
 
 
 async def side_by_side(work: Iterable[Awaitable[object]]) -> None:

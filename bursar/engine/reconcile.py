@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from ..adapters.logs import get_logger
@@ -11,15 +12,18 @@ from ..domain.host.events import ManagerReconciled
 from ..domain.models.events import (
     Hand,
     ModelDescribed,
+    ModelLoaded,
     ModelLoadFailed,
     ModelUnloaded,
     ModelUnloadFailed,
     ModelWakeFailed,
 )
-from ..domain.models.machine import ModelState
+from ..domain.models.machine import RESIDENT, ModelState
 from ..domain.models.values import Residency
+from ..domain.providers.names import provider_of
 from ..domain.providers.values import Probe
 from ..domain.requests.events import RequestFinished
+from ..projections.figures import listed
 from ..providers import Directory
 from .comparing import Outlook, compare_known, found, outlook, strangers
 from .effects import Effects
@@ -48,6 +52,8 @@ class Reconciler:
         #: Models that we had asked for, and that may turn up later than we waited for them.
         self._loads: set[str] = set()
         self._unloads: set[str] = set()
+        #: Models that each has loaded since it was compared last.
+        self._arrivals: dict[str, list[str]] = {prefix: [] for prefix in directory.providers}
 
     async def begin(self) -> None:
         """Find out how the providers are and what they hold, and then say that requests may be served."""
@@ -64,12 +70,14 @@ class Reconciler:
         await side_by_side(map(self._watch, self._directory.providers))
 
     def hear(self, event: Event) -> None:
-        """After an error things may not be as they are believed to be."""
+        """After an error things may not be as they are believed to be, nor after a load beside others."""
         match event.body:
             case ModelLoadFailed(model=model, code=ProviderTimeout.code):
                 self._loads.add(model)
             case ModelUnloaded(model=model):
                 self._unloads.add(model)
+            case ModelLoaded(model=model):
+                self._arrived(provider_of(model), model)
             case _:
                 pass
         if isinstance(event.body, _ERRORS) or _is_failure(event):
@@ -79,6 +87,7 @@ class Reconciler:
     async def compare(self, prefix: str) -> None:
         """Compare one provider's models now. A provider that is busy tells nothing; one that is gone, all."""
         seen = outlook(self._engine, prefix, self._effects.awaits)
+        arrivals, self._arrivals[prefix] = [*self._arrivals[prefix], *seen.loading()], []
         provider = self._directory.providers[prefix]
         can = self._engine.state.providers[prefix].capabilities
         if not (can.load or can.sleep or can.measure_memory):
@@ -93,18 +102,31 @@ class Reconciler:
             if is_gone(error):
                 probe = Probe(reachable=False, code=error.code, cause=str(error))
                 record(self._engine, prefix, provider, probe)
-                compare_known(seen, {}, f"{prefix} is gone: {error.values.get('cause', error)}")
+                cause = f"{prefix} is gone: {error.values.get('cause', error)}"
+                compare_known(seen, {}, lambda _name: cause)
             return
         if self._is_due(prefix):
             await self._probe(prefix)
-        gone = f"{prefix} does not hold it any more: somebody else unloaded it, or {prefix} did by itself"
-        compare_known(seen, held, gone)
+        lost = compare_known(seen, held, partial(_gone, prefix, arrivals))
+        if lost:
+            # A provider may have learnt from it how many models it holds at once.
+            await self._probe(prefix)
         for name in strangers(seen, held):
             await self._adopt(seen, name, held[name])
         # What was unloaded and is not listed any more is gone: whoever loads it next is somebody else.
         self._unloads -= {
             name for name in self._unloads - held.keys() if name in seen.stood and seen.still(name)
         }
+
+    def _arrived(self, prefix: str, model: str) -> None:
+        """Providers make room by rules of their own: who else was there may not be any more."""
+        beside = any(
+            other.name != model and other.state in RESIDENT and provider_of(other.name) == prefix
+            for other in self._engine.state.models.values()
+        )
+        if beside and prefix in self._arrivals:
+            self._arrivals[prefix].append(model)
+            self._stirred[prefix].set()
 
     async def _watch(self, prefix: str) -> None:
         stirred = self._stirred[prefix]
@@ -152,6 +174,14 @@ async def describe(engine: Engine, directory: Directory, model: str) -> None:
     known = engine.state.models.get(description.model)
     if known is None or known.description != description:
         engine.submit(ModelDescribed(description=description))
+
+
+def _gone(prefix: str, arrivals: list[str], model: str) -> str:
+    """What is said of a model that is not there any more, after others were loaded beside it."""
+    others = [name for name in arrivals if name != model]
+    if others:
+        return f"{prefix} let it go while it loaded {listed(others)}"
+    return f"{prefix} does not hold it any more: somebody else unloaded it, or {prefix} did by itself"
 
 
 def is_gone(error: BursarError) -> bool:

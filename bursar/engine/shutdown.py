@@ -87,8 +87,8 @@ class Shutdown:
         return all(stays(state, model) for model in state.resident())
 
     async def _wait(self, seconds: float, holds: Callable[[], bool]) -> None:
-        """Until something holds, but not for ever."""
-        with suppress(TimeoutError):
+        """Until something holds, but not for ever, and not once the journal is broken."""
+        with suppress(TimeoutError, BursarError):
             async with asyncio.timeout(seconds):
                 while not holds():
                     await self._engine.until(lambda _event: True)

@@ -155,3 +155,10 @@ def test_an_ollama_host_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(Refused) as refused:
         ollama_url(written)
     assert "secret" not in str(refused.value)
+
+
+def test_what_the_variable_names_and_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    found, ignored = asyncio.run(discover(["ollama"]))
+    assert found == []
+    assert ignored == [Ignored("http://127.0.0.1:9", "OLLAMA_HOST names it, and nobody listens there")]

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import bursar
+from bursar.domain.registry import REGISTRY
 from bursar.eventstore.reader import Reader
+from bursar.listeners import Listeners
 from bursar.testing.gguf import write_model
 
 from ..projections.world import World
@@ -47,7 +49,12 @@ def test_the_readme_example_runs(tmp_path: Path) -> None:
     for seed, name in enumerate(("small", "large")):
         write_model(tmp_path / "models" / f"{name}.gguf", seed=seed, name=name)
     done = subprocess.run(
-        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env={**os.environ, "BURSAR_PROVIDERS__DISCOVER": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "llama:small" in done.stdout
@@ -100,6 +107,15 @@ def test_the_readme_names_every_command(tmp_path: Path) -> None:
     commands = re.findall(r"^  (\w+) ", listed.split("Commands:")[1].split("\n\n")[0], flags=re.MULTILINE)
     assert len(commands) >= 9
     assert [name for name in commands if f"bursar {name}" not in readme and f"dev {name}" not in readme] == []
+
+
+def test_every_event_is_on_its_page_and_can_be_listened_for() -> None:
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    told = re.findall(r"^### (\w+)$", page, flags=re.MULTILINE)
+    assert sorted(told) == sorted({name for name, _version in REGISTRY})
+    heard = Listeners()
+    for name in told:
+        heard.add(f"{name[0].lower()}{name[1:]}", print)
 
 
 def test_everything_public_is_exported_and_exists() -> None:

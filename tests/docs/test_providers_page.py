@@ -117,6 +117,28 @@ def test_its_example_runs_with_a_stand_in(tmp_path: Path, stand_ins: dict[str, s
     assert "cut to" not in done.stdout
 
 
+def test_what_the_readme_shows_to_users_of_ollama_runs(tmp_path: Path, stand_ins: dict[str, str]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"With Ollama running.*?\n\n(.*?)\n\n", readme, flags=re.DOTALL)
+    program = "".join(f"{line[4:]}\n" for line in shown.splitlines())
+    environment = _environment(
+        BURSAR_PROVIDERS__OLLAMA__URL=stand_ins["ollama"],
+        BURSAR_MODEL_SIZES='{"ollama:qwen3:8b": 1}',
+        PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    )
+    ran = subprocess.run(
+        ["/bin/sh", "-e", "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "All is well." in ran.stdout
+    assert "ollama:qwen3:8b was unloaded" in ran.stdout
+
+
 def test_its_variables_and_names_are_those_of_the_product() -> None:
     for variable in re.findall(r"BURSAR_[A-Z_]+[A-Z]", PAGE):
         assert variable.startswith("BURSAR_PROVIDERS__")

@@ -22,6 +22,9 @@ from bursar.doctor.command import examine
 from bursar.doctor.findings import Findings, ProviderFinding
 from bursar.doctor.machine import read_journal, why_no_gpu
 from bursar.doctor.providers import ask_all
+from bursar.domain.providers.events import ProviderObserved
+from bursar.domain.providers.values import Capabilities
+from bursar.domain.resilience.events import BreakerSet
 from bursar.eventstore.journal import Journal
 from bursar.settings import Settings
 from bursar.testing.gguf import write_model
@@ -30,6 +33,7 @@ from bursar.testing.provider.serving import serving
 from bursar.testing.provider.world import World
 
 from ..discovery.servers import saying, silent, world
+from ..projections.world import World as Running
 from ..projections.world import evicting
 
 SECRET = "sk-not-to-be-shown"  # noqa: S105 - it opens nothing
@@ -90,6 +94,36 @@ def test_a_provider_that_is_well_says_what_it_is_and_can(name: str) -> None:
     assert set(found.lacks).isdisjoint(found.capabilities)
     assert all(found.lacks.values())
     assert asked.loads == 0
+
+
+def test_what_its_version_is_known_to_do_wrong_is_told() -> None:
+    old = llamacpp.RouterFlags(build=10312)
+    assert "ends models that are answering" in _found(llamacpp.build_router(world(), old), "llamacpp").note
+    assert _found(llamacpp.build_router(world()), "llamacpp").note == ""
+
+
+def test_what_only_a_manager_that_runs_can_know_is_told(tmp_path: Path) -> None:
+    """That loads hang, and what its breaker lets through; nothing of it when that manager is gone."""
+    running = Running.started(tmp_path / "journal.db")
+    running.record(
+        ProviderObserved(
+            provider="ollama",
+            reachable=True,
+            engine="0.12.11",
+            capabilities=Capabilities(load=True),
+            lacks={},
+            code="PROVIDER_TIMEOUT",
+            cause_text="it answers questions, but a load of a has been open for 121 s",
+        )
+    )
+    running.record(BreakerSet(provider="ollama", state="forced_open"))
+    running.write()
+    found = _found(ollama.build(world()), "ollama")
+    assert found.well
+    assert f"the manager that runs (process {os.getpid()}) found: PROVIDER_TIMEOUT: it answers" in found.note
+    assert found.note.endswith("its breaker is forced_open there: see `bursar breaker ollama`")
+    running.close()
+    assert _found(ollama.build(world()), "ollama").note == ""
 
 
 def test_the_version_is_told_where_there_is_one() -> None:

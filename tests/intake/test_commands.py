@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bursar.domain.erasure.events import EventRedacted, SubjectForgotten
+from bursar.domain.errors import CircuitOpen
+from bursar.domain.resilience.events import BreakerSet
 from bursar.eventstore.bodies.store import BodyStore
 from bursar.eventstore.intake.submitting import Submitter
 from bursar.eventstore.journal import Journal
@@ -16,7 +20,7 @@ from bursar.eventstore.records import Record
 from bursar.projections.history import to_event
 
 from ..cli.calling import bursar, inside
-from .managers import managing, queued
+from .managers import managing, queued, told
 from .programs import finish, own, said
 
 
@@ -90,3 +94,54 @@ def test_nothing_is_erased_when_nobody_could_write_it_down(tmp_path: Path) -> No
         assert ran.exit_code == 2
         assert "is owned by process" in ran.stderr
         assert bodies.get("ann", address) == b"a text of hers"
+
+
+def test_a_breaker_is_set_while_a_manager_owns_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def main() -> None:
+        async with managing(path) as (manager, _):
+            await manager.load_model("sim:a")
+            arguments = ("breaker", "sim", "--json", "--journal", path)
+            ran = await asyncio.to_thread(inside, *arguments, "--set", "forced_open")
+            assert (ran.exit_code, ran.stderr) == (0, "")
+            assert json.loads(ran.stdout)[0]["state"] == "forced_open"
+            with pytest.raises(CircuitOpen, match="an operator wants it so"):
+                await manager.lease("sim:a").__aenter__()
+            await asyncio.to_thread(inside, *arguments, "--set", "closed")
+            async with manager.lease("sim:a"):
+                pass
+            # Its provider is configured, or nobody is meant.
+            wrong = BreakerSet(provider="nobody", state="disabled")
+            (answer,) = await told(path, wrong)
+            assert "there is none of that name (known: sim)" in answer
+
+    asyncio.run(main())
+    assert check(path).ok
+
+
+def test_a_model_is_unloaded_by_the_manager_that_owns_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def main() -> None:
+        async with managing(path) as (manager, provider):
+            await manager.load_model("sim:a")
+            gone = asyncio.Event()
+            manager.on("modelUnloaded", lambda _event: gone.set())
+            ran = await asyncio.to_thread(inside, "unload", "sim:a", "--journal", path)
+            assert (ran.exit_code, ran.stderr) == (0, "")
+            assert [line.split()[1:3] for line in ran.stdout.splitlines()] == [
+                ["ModelDrainStarted", "sim:a:"],
+                ["ModelUnloadStarted", "sim:a:"],
+            ]
+            await gone.wait()
+            assert provider.held == {}
+            again = await asyncio.to_thread(inside, "unload", "sim:a", "--json", "--journal", path)
+            assert json.loads(again.stdout)["decided"] == []
+            unknown = await asyncio.to_thread(inside, "unload", "sim:nothing", "--journal", path)
+            assert (unknown.exit_code, "sim:nothing" in unknown.stderr) == (2, True)
+
+    asyncio.run(main())
+    nobody = inside("unload", "sim:a", "--journal", path)
+    assert nobody.exit_code == 2
+    assert "start a manager" in nobody.stderr

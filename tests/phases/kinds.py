@@ -1,4 +1,4 @@
-"""Every kind of provider there is a stand-in for: how to start it, what talks to it, what a hand does to it."""
+"""Every kind of provider that there is a stand-in for: how to start it, and what talks to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,32 +4,32 @@ import asyncio
 import gc
 import os
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
 
-import bursar
 from bursar.adapters.providers.timeouts import ProviderTimeouts
-from bursar.domain.errors import BursarError
-from bursar.eventstore.journal import Journal
+from bursar.domain.errors import BursarError, ResourceLimitExceeded
 from bursar.eventstore.reader import Reader
-from bursar.opening import serve
 from bursar.projections.replay import replay
 from bursar.projections.verify import verify
 
-from .chaos import KINDS, Chaos, Machine, Plant, Tally, plant, settings_of
+from .chaos import Chaos, Tally, settings_of
 from .hurrying import Hurried, run_hurried
+from .kinds import KINDS
+from .plants import Plant, managed, plant
 
 #: Worlds: providers beside each other in one manager.
 WORLDS = (*KINDS, "ollama+lmstudio", "router+vllm", "openai+ollama", "lmstudio-v0+single")
-SEEDS = range(int(os.environ.get("BURSAR_CHAOS_FROM", "0")), int(os.environ.get("BURSAR_CHAOS_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("BURSAR_CHAOS_FROM", "0")), int(os.environ.get("BURSAR_CHAOS_SEEDS", "1")))
 #: Seconds of the run's own time: everything has come to rest by then, once faults have ended.
 REST_S, RUN_S = 900, 7200
 #: Grace for leases, time for unloads, and a little.
 CLOSE_S = 5 + 30 + 5
 #: Events for everything that is asked or switched.
-EVENTS_EACH, EVENTS_ANYWAY = 40, 200
+EVENTS_EACH, EVENTS_ANYWAY = 20, 60
 #: Less than the defaults, which also hold in the run's own time.
 TIMEOUTS = ProviderTimeouts(status_s=10, load_s=60, unload_s=10, idle_s=30)
 
@@ -37,61 +37,92 @@ TIMEOUTS = ProviderTimeouts(status_s=10, load_s=60, unload_s=10, idle_s=30)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("world", WORLDS)
 def test_it_comes_to_rest_once_faults_end(tmp_path: Path, world: str, seed: int) -> None:
+    _try(tmp_path, world, seed, _to_the_end)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("world", ["ollama+lmstudio", "router+vllm"])
+def test_it_closes_in_the_middle_of_everything(tmp_path: Path, world: str, seed: int) -> None:
+    _try(tmp_path, world, seed, _in_the_middle)
+
+
+_Course = Callable[[Chaos, random.Random, list[str]], Awaitable[None]]
+
+
+def _try(folder: Path, world: str, seed: int, course: _Course) -> None:
     tally = Tally()
+    #: How far it came.
     where = ["setting up"]
 
     async def bounded(loop: Hurried) -> None:
         async with asyncio.timeout(RUN_S):
-            await _run(tmp_path, world, seed, loop, tally, where)
+            await _run(folder, world, seed, loop, course, tally, where)
 
     try:
         loop = run_hurried(bounded, real_s=30)
         gc.collect()
         assert loop.complaints == []
-        _check_journal(tmp_path, tally)
+        _check_journal(folder, tally)
     except BaseException as error:
         error.add_note(f"world {world}, seed {seed}, while {where[-1]}")
         error.add_note("\n".join(tally.story[-25:]))
-        error.add_note(str(dict(tally.outcomes)) + str(tally.events.most_common(12)))
+        error.add_note(f"{dict(tally.outcomes)} {tally.events.most_common(12)}")
         raise
 
 
 async def _run(
-    folder: Path, world: str, seed: int, loop: Hurried, tally: Tally, where: list[str]
+    folder: Path, world: str, seed: int, loop: Hurried, course: _Course, tally: Tally, where: list[str]
 ) -> None:
     rng = random.Random(f"{world}/{seed}")
     async with AsyncExitStack() as stack:
         plants = [await plant(KINDS[name], tally.wrong, stack, TIMEOUTS) for name in world.split("+")]
         before = asyncio.all_tasks()
         settings = settings_of(rng, [each.kind.prefix for each in plants])
-        providers = {each.kind.prefix: each.watched for each in plants}
-        sensor = Machine([each.world for each in plants])
-        with Journal.open(folder / "journal.db") as store:
-            async with serve(store, settings, providers, sensor=sensor, clock=loop) as manager:  # type: ignore[arg-type]  # it passes on what it does not watch
-                chaos = Chaos(manager, plants, rng.randrange(1 << 30), tally)
-                where.append("chaos")
-                try:
-                    await _chaos(chaos, rng, where)
-                    await _rest(chaos, where)
-                except BaseException as error:
-                    error.add_note(f"{chaos.resting()}\n{manager.state.breakers}")
-                    raise
-                where.append("closing")
-                begun = loop.time()
-                async with asyncio.timeout(CLOSE_S):
-                    await manager.close()
-                where.append(f"closed after {loop.time() - begun} s")
+        async with managed(folder, loop, plants, settings) as manager:
+            chaos = Chaos(manager, plants, rng.randrange(1 << 30), tally)
+            where.append("chaos")
+            try:
+                await course(chaos, rng, where)
+            except BaseException as error:
+                error.add_note(f"{chaos.resting()}\n{manager.state.breakers}")
+                raise
+            await _close(chaos, where)
         await _nothing_left(plants, before)
+    assert tally.wrong == []
+    assert set(tally.ended.values()) <= {1}
 
 
-async def _chaos(chaos: Chaos, rng: random.Random, where: list[str]) -> None:
-    clients = [asyncio.create_task(chaos.client(n, rng.choice((4, 8)))) for n in range(rng.choice((2, 5)))]
-    faults = [asyncio.create_task(chaos.disturb(rng.choice((2, 5)))) for _ in range(rng.choice((1, 2)))]
+async def _close(chaos: Chaos, where: list[str]) -> None:
+    where.append("closing")
+    async with asyncio.timeout(CLOSE_S):
+        await chaos.manager.close()
+    assert not chaos.manager.state.requests
+
+
+async def _to_the_end(chaos: Chaos, rng: random.Random, where: list[str]) -> None:
+    clients, faults = _begin(chaos, rng)
     await asyncio.gather(*faults)
     await chaos.calm()
     where.append("clients after faults")
     async with asyncio.timeout(REST_S):
         await asyncio.gather(*clients)
+    await _rest(chaos, where)
+
+
+async def _in_the_middle(chaos: Chaos, rng: random.Random, where: list[str]) -> None:
+    clients, faults = _begin(chaos, rng)
+    await asyncio.sleep(rng.choice((0, 0.01, 0.5, 5)))
+    await _close(chaos, where)
+    where.append("clients after closing")
+    async with asyncio.timeout(REST_S):
+        await asyncio.gather(*clients, *faults)
+    await chaos.calm()
+
+
+def _begin(chaos: Chaos, rng: random.Random) -> tuple[list[asyncio.Task[None]], list[asyncio.Task[None]]]:
+    clients = [asyncio.create_task(chaos.client(n, rng.choice((4, 8)))) for n in range(rng.choice((2, 5)))]
+    faults = [asyncio.create_task(chaos.disturb(n, rng.choice((2, 5)))) for n in range(rng.choice((1, 2)))]
+    return clients, faults
 
 
 async def _rest(chaos: Chaos, where: list[str]) -> None:
@@ -99,9 +130,8 @@ async def _rest(chaos: Chaos, where: list[str]) -> None:
     async with asyncio.timeout(REST_S):
         while chaos.resting():
             await asyncio.sleep(0.5)
-    assert chaos.tally.wrong == []
     for each in chaos.plants:
-        assert each.world.violations == []
+        assert [told for told in each.world.violations if not _excused(each, told)] == []
         where.append(f"asking {each.kind.prefix}")
         async with asyncio.timeout(REST_S):
             await _serves(chaos, each)
@@ -112,14 +142,27 @@ async def _rest(chaos: Chaos, where: list[str]) -> None:
     assert set(chaos.tally.ended.values()) <= {1}
 
 
+def _excused(each: Plant, told: str) -> bool:
+    """What is not our doing: where we do not load; what left between a look and a request; a hung-up call.
+
+    A router is not told of a caller who hung up before it is told to unload.
+    """
+    late = "just in time" in told
+    cut = each.kind is KINDS["router"] and "was unloaded while it answered" in told
+    return not each.kind.loads or late or cut
+
+
 async def _serves(chaos: Chaos, each: Plant) -> None:
     """Sooner or later everybody is answered again."""
-    manager = chaos.manager
-    for name in each.world.models:
-        await manager.unpin(f"{each.kind.prefix}:{name}")
+    manager, model = chaos.manager, f"{each.kind.prefix}:small"
+    for name in [name for name, pinned in manager.state.host.pins.items() if pinned]:
+        await manager.unpin(name)
     while True:
         try:
-            await manager.chat(f"{each.kind.prefix}:small", [{"role": "user", "content": "Hi"}], max_tokens=2)
+            await manager.chat(model, [{"role": "user", "content": "Hi"}], max_tokens=2)
+            return
+        except ResourceLimitExceeded:
+            # It was seen to take more than there is, when something else took memory in the same moment.
             return
         except BursarError as error:
             chaos.tally.outcomes[f"after: {error}"] += 1
@@ -127,17 +170,15 @@ async def _serves(chaos: Chaos, each: Plant) -> None:
 
 
 async def _nothing_left(plants: list[Plant], before: set[asyncio.Task[object]]) -> None:
-    current = asyncio.current_task()
-    left = [task for task in asyncio.all_tasks() - before if task is not current and "bursar" in repr(task)]
-    left = [task for task in left if "uvicorn" not in repr(task) and "testing/provider" not in repr(task)]
+    ours = {*before, asyncio.current_task()}
+    # A server's own, which go on for as long as it does: its connections', and what it does for a request.
+    servers = ("uvicorn", "testing/provider", "starlette")
+    left = [task for task in asyncio.all_tasks() - ours if not any(part in repr(task) for part in servers)]
     assert left == []
-    for each in plants:
-        server = each.server._server
-        assert server is not None
-        async with asyncio.timeout(60):
-            # Ten of the server's own milliseconds at a time: it has no other way of saying.
-            while server.server_state.connections:
-                await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        # The server has no other way of saying that a connection has ended.
+        while any(each.server.connections for each in plants):
+            await asyncio.sleep(0.01)
 
 
 def _check_journal(folder: Path, tally: Tally) -> None:
