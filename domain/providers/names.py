@@ -1,9 +1,12 @@
 """Which provider a model id names."""
 
+from functools import lru_cache
+
 #: Providers of which there may be several, each with a name of its own: `openai:<name>:<model>`.
 SEVERAL = ("openai",)
 
 
+@lru_cache(maxsize=1024)  # asked for several times in every step
 def provider_of(model: str) -> str:
     """The provider's part of our id: `ollama` of `ollama:qwen3:8b`, `openai:lab` of `openai:lab:qwen3`."""
     first, _, rest = model.partition(":")
