@@ -4,20 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self, TypedDict
+from typing import Self, TypedDict
 
 from .domain.errors import BursarError, ModelVanished, PromptTruncated
-from .domain.ports import ChatRequest, Chunk, Message, Truncation
+from .domain.ports import ChatRequest, Chunk, ToolCall, Truncation
 from .engine.leases import Lease, Wish
+from .messages import AnyMessage, read_message
 from .providers import renamed
-
-#: A message, or a mapping with `role` and `content` as OpenAI's clients send it.
-AnyMessage = Message | Mapping[str, str]
 
 #: Asks again in the place of a request that has ended.
 Renew = Callable[[Lease], Awaitable[tuple[Lease, AsyncGenerator[Chunk, None]]]]
-
-_ROLES: tuple[Literal["system", "user", "assistant", "tool"], ...] = ("system", "user", "assistant", "tool")
 
 
 class ChatOptions(TypedDict, total=False):
@@ -28,6 +24,10 @@ class ChatOptions(TypedDict, total=False):
     seed: int | None
     #: The answer ends before any of these.
     stop: Sequence[str]
+    #: What the model may call, as OpenAI's API has it.
+    tools: Sequence[Mapping[str, object]]
+    #: JSON schema that the answer has to follow, where the provider can hold the model to one.
+    schema: Mapping[str, object] | None
     #: Higher is served first.
     priority: int
     #: Give up with `DeadlineExceeded` when the model is not free by then.
@@ -44,11 +44,13 @@ def read_options(messages: Sequence[AnyMessage], options: ChatOptions) -> tuple[
         raise TypeError(f"chat() has no option {unknown[0]!r}; there are {known}")
     max_tokens = options.get("max_tokens")
     request = ChatRequest(
-        messages=[_message(message) for message in messages],
+        messages=[read_message(message) for message in messages],
         max_tokens=max_tokens,
         temperature=options.get("temperature"),
         seed=options.get("seed"),
         stop=options.get("stop", ()),
+        tools=options.get("tools", ()),
+        schema=options.get("schema"),
     )
     wish = Wish(
         purpose="chat",
@@ -58,16 +60,6 @@ def read_options(messages: Sequence[AnyMessage], options: ChatOptions) -> tuple[
         max_tokens=max_tokens,
     )
     return request, wish
-
-
-def _message(message: AnyMessage) -> Message:
-    if isinstance(message, Message):
-        return message
-    role, content = message.get("role"), message.get("content")
-    for known in _ROLES:
-        if role == known and isinstance(content, str):
-            return Message(known, content)
-    raise ValueError(f"a message has a role of {', '.join(_ROLES)} and a text as content, not {message!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +73,8 @@ class Answer:
     completion_tokens: int | None
     #: The provider cut the prompt, and `context.on_truncation` lets that pass.
     truncation: Truncation | None = None
+    #: Tools that it asks for.
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class ChatStream:
@@ -164,6 +158,7 @@ class ChatStream:
             last.prompt_tokens,
             last.completion_tokens,
             last.truncation,
+            last.tool_calls,
         )
 
     async def aclose(self) -> None:

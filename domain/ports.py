@@ -1,6 +1,6 @@
 """What the domain needs from outside, as Protocols; `adapters/` implements them."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -17,11 +17,27 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that the model asks for."""
+
+    #: As the model named it, and its result names it again.
+    id: str
+    name: str
+    #: JSON, as the model wrote it.
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    #: Of the call that this is the result of.
+    tool_call_id: str | None = None
+    #: Who speaks, where several have the same role, or which tool answered.
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,10 @@ class ChatRequest:
     temperature: float | None = None
     seed: int | None = None
     stop: Sequence[str] = field(default_factory=tuple)
+    #: What the model may call, each as OpenAI's API has it: `{"type": "function", "function": {…}}`.
+    tools: Sequence[Mapping[str, object]] = field(default_factory=tuple)
+    #: JSON schema that the answer has to follow; providers that cannot hold a model to one leave it out.
+    schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,8 @@ class Chunk:
     #: Milliseconds that the provider spent on having the model in memory first.
     load_ms: int | None = None
     truncation: Truncation | None = None
+    #: Calls that the model asks for, each once and whole; on the last chunk.
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 #: Called with (model, cause) when a model vanished without being unloaded.
@@ -121,6 +143,10 @@ class Provider(Protocol):
 
     async def tokenize(self, model: str, text: str) -> tuple[int, ...]:
         """The tokens of a text in the model's own vocabulary."""
+        ...
+
+    def model_file(self, model: str) -> str | None:
+        """Path of its GGUF file on this machine, None where nobody can tell. May read small files."""
         ...
 
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:

@@ -24,6 +24,10 @@ class ProviderBase:
         """Refuse."""
         self.refuse("count the tokens of a text")
 
+    def model_file(self, model: str) -> str | None:
+        """None that is known of."""
+        return None
+
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """Refuse."""
         self.refuse("make embeddings")

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,11 @@ def write_model(
     context: int = 2048,
     seed: int = 0,
     name: str = "tiny",
+    vocabulary: "Callable[[gguf.GGUFWriter], int] | None" = None,
 ) -> Path:
     """Write a llama-architecture model with random weights to `path`, and return the path.
 
+    `vocabulary` adds another one than ours, and says how many tokens it has.
     The same arguments give the same bytes. `embedding` must be a multiple of twice the number of `heads`
     (by default one for every 32 channels). The file appears complete or not at all.
     """
@@ -43,14 +45,24 @@ def write_model(
     descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(descriptor)
     try:
-        _write(Path(partial), embedding, blocks, heads, context, seed, name)
+        add = vocabulary or _add_vocabulary
+        _write(Path(partial), embedding, blocks, heads, context, seed, name, add)
         Path(partial).replace(path)
     finally:
         Path(partial).unlink(missing_ok=True)
     return path
 
 
-def _write(path: Path, embedding: int, blocks: int, heads: int, context: int, seed: int, name: str) -> None:
+def _write(
+    path: Path,
+    embedding: int,
+    blocks: int,
+    heads: int,
+    context: int,
+    seed: int,
+    name: str,
+    add_vocabulary: "Callable[[gguf.GGUFWriter], int]",
+) -> None:
     try:
         import gguf
         import numpy as np
@@ -67,7 +79,7 @@ def _write(path: Path, embedding: int, blocks: int, heads: int, context: int, se
     writer.add_head_count_kv(heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(embedding // heads)
-    tokens = _add_vocabulary(writer)
+    tokens = add_vocabulary(writer)
     random = np.random.default_rng(seed)
     for tensor, shape in _tensors(embedding, blocks, tokens):
         writer.add_tensor(tensor, _weights(random, shape))

@@ -60,6 +60,7 @@ class Machine:
             overhead_bytes=0,
             slots=kind.slots,
             provenance="machine",
+            most_context_tokens=4096,
         )
 
     def residency(self, name: str) -> Residency:

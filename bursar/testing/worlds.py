@@ -324,7 +324,7 @@ class World:
     def _describe(self, name: str) -> None:
         description = self.machine.describe(name)
         known = self.state.models.get(name)
-        if known is None or known.description != description:
+        if known is None or known.described != description:
             self.submit(ModelDescribed(description=description))
 
     def _stands(self, name: str, *states: ModelState) -> bool:

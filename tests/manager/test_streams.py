@@ -105,7 +105,7 @@ def test_options_and_messages_that_cannot_be_are_refused_before_anything_is_aske
         with pytest.raises(TypeError, match="no option 'max_token'"):
             await manager.chat("sim:a", HELLO, max_token=3)  # type: ignore[call-overload] # that is the point
         for message in ({"role": "robot", "content": "x"}, {"role": "user"}, {"role": "user", "content": 3}):
-            with pytest.raises(ValueError, match="a message has a role"):
-                await manager.chat("sim:a", [message])  # type: ignore[list-item] # that is the point
+            with pytest.raises(ValueError, match="a message has"):
+                await manager.chat("sim:a", [message])
 
     assert simulated(tmp_path, work) == []

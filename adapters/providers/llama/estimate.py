@@ -21,7 +21,7 @@ _BYTES_PER_VOCABULARY_TOKEN = 220
 def describe(model: str, metadata: Metadata, context_tokens: int, slots: int) -> Description:
     """Foresee a load with a window of `context_tokens` a slot, or less if the model was trained for less."""
     window = min(context_tokens, metadata.trained_context or context_tokens)
-    window = -(-window // _WINDOW_STEP) * _WINDOW_STEP
+    window = _in_steps(window)
     return Description(
         model=model,
         digest=metadata.digest,
@@ -33,7 +33,12 @@ def describe(model: str, metadata: Metadata, context_tokens: int, slots: int) ->
         overhead_bytes=_overhead_bytes(metadata),
         slots=slots,
         provenance="gguf header",
+        most_context_tokens=_in_steps(metadata.trained_context) * slots,
     )
+
+
+def _in_steps(tokens: int) -> int:
+    return -(-tokens // _WINDOW_STEP) * _WINDOW_STEP
 
 
 def _overhead_bytes(metadata: Metadata) -> int:

@@ -132,6 +132,10 @@ class LlamaProvider(ProviderBase):
             await _check_alive(resident, broken)
             raise
 
+    def model_file(self, model: str) -> str | None:
+        """The file that it runs, of a model in parts the first. Raises `InvalidModelId`."""
+        return str(locate(self._folder, model))
+
     def memory(self) -> dict[str, int]:
         """Bytes that each model's process holds, by model; cheap enough for a sensor."""
         return {resident.record.model: resident.child.rss() for resident in self._residents}

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from ....domain.errors import (
     BursarError,
@@ -21,7 +22,7 @@ from ..timeouts import ProviderTimeouts
 from ..wire.connecting import connect
 from ..wire.fields import string, whole
 from ..wire.openai import chat_body, chat_chunks, embed
-from ..wire.truncation import cut
+from ..wire.truncation import aside, cut
 from .api import Api
 from .quiet import Quiet
 from .reading import Props, is_loading, items, read_props
@@ -122,7 +123,7 @@ class LlamaCppServer(ProviderBase):
         try:
             async with aclosing(chat_chunks(self._http, self.name, model, body, idle_s=idle_s)) as chunks:
                 async for chunk in chunks:
-                    yield _judged(chunk, request, server.window(model)) if chunk.done else chunk
+                    yield await _judged(chunk, request, server.window(model)) if chunk.done else chunk
         except ProviderUnavailable as broken:
             if isinstance(server, Single):
                 server.forget()
@@ -144,9 +145,8 @@ class LlamaCppServer(ProviderBase):
         Asks for the number where the version knows how to tell it, and otherwise applies the template and
         counts, which may leave out a token that stands before every prompt.
         """
-        body = {
-            key: value for key, value in chat_body(model, request).items() if key in ("model", "messages")
-        }
+        whole_body = chat_body(model, request)
+        body = {key: value for key, value in whole_body.items() if key in ("model", "messages", "tools")}
         await (await self._found()).check(model)
         timeout_s = self._timeouts.idle_s
         try:
@@ -215,11 +215,12 @@ class LlamaCppServer(ProviderBase):
         return (Router if props.router else Single)(self._api, props, self._placing)
 
 
-def _judged(last: Chunk, request: ChatRequest, window: int) -> Chunk:
+async def _judged(last: Chunk, request: ChatRequest, window: int) -> Chunk:
     """The last chunk, with what was cut: a recent llama-server refuses, old ones with --context-shift cut."""
     if last.prompt_tokens is None:
         return last
-    return replace(last, truncation=cut(request.messages, last.prompt_tokens, window))
+    judge = partial(cut, request.messages, last.prompt_tokens, window)
+    return replace(last, truncation=await aside(judge, request.messages))
 
 
 def _caution(props: Props) -> str:

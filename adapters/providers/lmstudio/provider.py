@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from ....domain.errors import (
     BursarError,
@@ -20,7 +21,7 @@ from ..base import ProviderBase
 from ..timeouts import ProviderTimeouts
 from ..wire import openai
 from ..wire.connecting import connect
-from ..wire.truncation import cut
+from ..wire.truncation import aside, cut
 from .abilities import CAPABILITIES, LACKS, PROVENANCE
 from .api import Api
 from .flights import Flights
@@ -110,6 +111,7 @@ class LmStudioProvider(ProviderBase):
             overhead_bytes=0,
             slots=PARALLEL if listing.dialect == "v1" and not listed.embeds else 1,
             provenance=PROVENANCE[listing.dialect],
+            most_context_tokens=listed.context_tokens_max if listing.dialect == "v1" else 0,
         )
 
     async def load(self, description: Description) -> Residency:
@@ -145,7 +147,7 @@ class LmStudioProvider(ProviderBase):
             chunks = openai.chat_chunks(self._http, self.name, model, body, idle_s=idle_s)
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    yield _judged(chunk, request, instance) if chunk.done else chunk
+                    yield await _judged(chunk, request, instance) if chunk.done else chunk
 
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """Ask an instance that is loaded."""
@@ -256,8 +258,9 @@ def _version(listing: Listing) -> str:
     return f"{listing.dialect} API"
 
 
-def _judged(chunk: Chunk, request: ChatRequest, instance: Loaded) -> Chunk:
+async def _judged(chunk: Chunk, request: ChatRequest, instance: Loaded) -> Chunk:
     """The last chunk, and whether the prompt was cut."""
     if chunk.prompt_tokens is None:
         return chunk
-    return replace(chunk, truncation=cut(request.messages, chunk.prompt_tokens, instance.context_tokens))
+    judge = partial(cut, request.messages, chunk.prompt_tokens, instance.context_tokens)
+    return replace(chunk, truncation=await aside(judge, request.messages))

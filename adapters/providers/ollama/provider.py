@@ -28,6 +28,7 @@ from .known import Known, Models, residency
 from .loading import Loading
 from .running import Entry
 from .shown import Placing, describe, read_shown
+from .store import is_here, store_folder, weights_file
 
 URL = "http://127.0.0.1:11434"
 
@@ -60,6 +61,7 @@ class OllamaProvider(ProviderBase):
         self._models = Models()
         self._loading = Loading(self._api, self._timeouts, self._models.crowding)
         self._placing = Placing(context_tokens, slots, kv_type, gpu)
+        self._here = is_here(url)
         self._api.heard = self._models.note
 
     @property
@@ -151,7 +153,7 @@ class OllamaProvider(ProviderBase):
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream the answer. A model that is not in memory is not asked: Ollama would load it."""
         known = await self._in_memory(model)
-        body = chat_body(request, known.common())
+        body = chat_body(request, known.common(), self._api.version)
         answer = chat_chunks(self._api, model, request, body, known.window, idle_s=self._timeouts.idle_s)
         try:
             async with aclosing(answer) as chunks:
@@ -162,6 +164,10 @@ class OllamaProvider(ProviderBase):
         except BursarError as error:
             self._doubt(known, error)
             raise
+
+    def model_file(self, model: str) -> str | None:
+        """The blob with its weights, where the server runs on this machine and its store can be read."""
+        return weights_file(store_folder(), model) if self._here else None
 
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """A vector for each text, from a model that makes nothing else.

@@ -85,6 +85,7 @@ def describe(model: str, tag: dict[str, Any], shown: Shown, engine: str, placing
         slots=slots,
         provenance="ollama show" if here else "ollama show: it runs elsewhere",
         kv_type=placing.kv_type,
+        most_context_tokens=shown.header.number("context_length") * slots * here,
     )
 
 

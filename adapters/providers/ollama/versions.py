@@ -30,6 +30,11 @@ class Version:
         return not any(own) or own >= numbers
 
     @property
+    def takes_schemas(self) -> bool:
+        """Whether `format` may be a JSON schema; before, an object there is refused."""
+        return self.since(0, 5)
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
         able = {name: self.since(*numbers) for name, numbers in _SINCE.items()}

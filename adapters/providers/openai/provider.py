@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ....domain.errors import BursarError, InvalidModelId, Unsupported
@@ -14,7 +15,7 @@ from ..base import ProviderBase
 from ..timeouts import ProviderTimeouts
 from ..wire.connecting import connect
 from ..wire.openai import chat_body, chat_chunks, embed, list_models
-from ..wire.truncation import cut
+from ..wire.truncation import aside, cut
 from .listing import window
 
 _CAPABILITIES = Capabilities(embeddings=True)
@@ -109,7 +110,7 @@ class OpenAIProvider(ProviderBase):
         stream = chat_chunks(self._http, self.name, model, body, idle_s=self._timeouts.idle_s)
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
-                yield self._judged(model, request, chunk) if chunk.done else chunk
+                yield await self._judged(model, request, chunk) if chunk.done else chunk
 
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """A vector for each text."""
@@ -119,12 +120,13 @@ class OpenAIProvider(ProviderBase):
         """Close the connections."""
         await self._http.close()
 
-    def _judged(self, model: str, request: ChatRequest, last: Chunk) -> Chunk:
+    async def _judged(self, model: str, request: ChatRequest, last: Chunk) -> Chunk:
         """The last chunk, with what is missing of the prompt: behind the API may be one that cuts it."""
         if last.prompt_tokens is None:
             return last
         context = self._windows.get(model) or self._context_tokens
-        return replace(last, truncation=cut(request.messages, last.prompt_tokens, context))
+        judge = partial(cut, request.messages, last.prompt_tokens, context)
+        return replace(last, truncation=await aside(judge, request.messages))
 
     async def _listed(self) -> dict[str, dict[str, Any]] | None:
         """Entries by name; None where the list is not served."""

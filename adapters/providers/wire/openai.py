@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....domain.errors import ProviderUnavailable
-from ....domain.ports import ChatRequest, Chunk
+from ....domain.ports import ChatRequest, Chunk, Message
 from ...http.failures import HttpFailure
 from ...http.port import Answer, Http, ServerEvent, StreamedAnswer
+from .calls import Calls, Ids, openai_calls
 from .complaint import excerpt
 from .failing import failing
 from .fields import record, records, string, whole
@@ -27,10 +28,12 @@ def chat_body(model: str, request: ChatRequest, **extra: object) -> dict[str, An
         "temperature": request.temperature,
         "seed": request.seed,
         "stop": list(request.stop) or None,
+        "tools": list(request.tools) or None,
+        "response_format": _format(request),
     }
     return {
         "model": model,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": [_message(message) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: value for name, value in optional.items() if value is not None},
@@ -56,7 +59,7 @@ async def chat_chunks(
         async with http.stream("POST", path, json=body, idle_s=idle_s) as answer:
             if answer.status != 200:
                 raise refusal(provider, model, answer.status, answer.headers, await answer.read())
-            end = _End()
+            end = _End(Calls(provider, model))
             async with aclosing(_events(answer, end)) as events:
                 async for event in events:
                     if event.data == _DONE:
@@ -65,7 +68,7 @@ async def chat_chunks(
                         break
                     if text := end.text_of(_object(provider, model, event)):
                         yield Chunk(text=text)
-            yield end.chunk(provider, model)
+            yield end.chunk(_ids(body))
 
 
 async def list_models(http: Http, provider: str, *, timeout_s: float | None = None) -> list[dict[str, Any]]:
@@ -98,14 +101,33 @@ async def embed(
     by_index = {whole(item.get("index")): item.get("embedding") for item in found}
     vectors = read_vectors([by_index.get(index) for index in range(len(texts))], len(texts))
     if vectors is None:
-        raise _not_an_answer(provider, model, answer.body)
+        # What it sent instead may be vectors in part, which tell what the texts are about: it is not quoted.
+        raise ProviderUnavailable(provider=provider, cause=f"{model} did not answer with vectors")
     return vectors
+
+
+def _message(message: Message) -> dict[str, Any]:
+    optional = {
+        "name": message.name,
+        "tool_call_id": message.tool_call_id,
+        "tool_calls": openai_calls(message.tool_calls) or None,
+    }
+    said = {"role": message.role, "content": message.content}
+    return said | {name: value for name, value in optional.items() if value is not None}
+
+
+def _format(request: ChatRequest) -> dict[str, Any] | None:
+    if request.schema is None:
+        return None
+    schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 @dataclass(slots=True)
 class _End:
     """What is known of the end of an answer that is still coming."""
 
+    calls: Calls
     #: `[DONE]` came.
     told: bool = False
     finish_reason: str | None = None
@@ -121,6 +143,7 @@ class _End:
         choice = choices[0] if choices else record(None)
         self.finish_reason = string(choice.get("finish_reason")) or self.finish_reason
         piece = record(choice.get("delta")) or record(choice.get("message"))
+        self.calls.take(piece.get("tool_calls"))
         return string(piece.get("content"))
 
     @property
@@ -128,11 +151,11 @@ class _End:
         """Whether nothing of the answer can be missing."""
         return self.told or self.finish_reason is not None
 
-    def chunk(self, provider: str, model: str) -> Chunk:
+    def chunk(self, ids: Ids) -> Chunk:
         """The last chunk; counts are None where the provider gave none."""
         if not self.complete:
-            cause = f"the answer of {model} ended before it was complete"
-            raise ProviderUnavailable(provider=provider, cause=cause)
+            cause = f"the answer of {self.calls.model} ended before it was complete"
+            raise ProviderUnavailable(provider=self.calls.provider, cause=cause)
         prompt, completion, cached = self._counts()
         return Chunk(
             done=True,
@@ -140,6 +163,7 @@ class _End:
             prompt_tokens=prompt,
             completion_tokens=completion,
             cached_tokens=cached,
+            tool_calls=self.calls.whole(ids),
         )
 
     def _counts(self) -> tuple[int | None, int | None, int | None]:
@@ -153,6 +177,12 @@ class _End:
         if computed is not None:
             return computed + (reused or 0), whole(timings.get("predicted_n")), cached
         return None, None, cached
+
+
+def _ids(body: dict[str, Any]) -> Ids:
+    """Those for calls that a body's conversation goes on with."""
+    calls = (call for message in body.get("messages", ()) for call in message.get("tool_calls", ()))
+    return Ids([call["id"] for call in calls])
 
 
 async def _events(answer: StreamedAnswer, end: _End) -> AsyncGenerator[ServerEvent, None]:

@@ -13,8 +13,10 @@ second only sometimes. A conversation whose oldest messages were left out is see
 gone.
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ....domain.ports import Message, Truncation
 
@@ -29,11 +31,35 @@ _PIECE = re.compile(
 )
 #: Tokens that are within the error of any estimate.
 _SLACK = 32
+#: Characters that are looked at in one go, a millisecond or two; and of a prompt that is judged at once.
+_SLICE = 1 << 13
+
+T = TypeVar("T")
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """Tokens that a conversation has at least, without what the model's template adds."""
-    return sum(len(_PIECE.findall(message.content)) for message in messages)
+    return sum(_estimate(text) for message in messages for text in _texts(message))
+
+
+async def aside(judge: Callable[[], T], messages: Sequence[Message]) -> T:
+    """What a judgement of a prompt comes to: a megabyte takes a quarter of a second, and is for a thread."""
+    if sum(len(text) for message in messages for text in _texts(message)) <= _SLICE:
+        return judge()
+    return await asyncio.to_thread(judge)
+
+
+def _estimate(text: str) -> int:
+    """Of a long text slice by slice: a regular expression lets no other thread run. A cut makes one more."""
+    starts = range(0, len(text), _SLICE)
+    found = sum(len(_PIECE.findall(text, start, start + _SLICE)) for start in starts)
+    return max(0, found - max(0, len(starts) - 1))
+
+
+def _texts(message: Message) -> list[str]:
+    """What a template writes of a message: its text, and its calls."""
+    called = [text for call in message.tool_calls for text in (call.name, call.arguments)]
+    return [message.content, *called]
 
 
 def far_below(expected_tokens: int, prompt_tokens: int) -> bool:
@@ -48,7 +74,8 @@ def cut(messages: Sequence[Message], prompt_tokens: int, context_tokens: int) ->
     `prompt_tokens` has to count the cached ones, too: a provider that leaves them out must not be judged.
     """
     # No tokenizer has more tokens than bytes: what is that short fits, and none of it can be missing.
-    if sum(len(message.content.encode()) for message in messages) <= max(prompt_tokens, context_tokens):
+    size = sum(len(text.encode()) for message in messages for text in _texts(message))
+    if size <= max(prompt_tokens, context_tokens):
         return None
     expected = estimate_tokens(messages)
     if not far_below(expected, prompt_tokens):

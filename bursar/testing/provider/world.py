@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...domain.ports import ToolCall
 from .faults import Faults
 
 GIB = 1 << 30
@@ -72,6 +73,8 @@ class World:
         self.models = {model.name: model for model in models}
         self.timing = timing or Timing()
         self.faults = Faults()
+        #: What every chat asks for when its words are said.
+        self.calls: list[ToolCall] = []
         #: In memory, by instance id.
         self.instances: dict[str, Instance] = {}
         #: Clear it, and loads wait until it is set again.

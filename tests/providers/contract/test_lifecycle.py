@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bursar.domain.errors import (
     InvalidModelId,
     ModelLoadFailed,
@@ -63,6 +65,25 @@ def test_a_probe_loads_nothing(opening: Opening) -> None:
         if not here.knows_all:
             await here.provider.describe(here.llm)
         assert world.loads == loads
+
+    opening.run(test)
+
+
+def test_a_model_is_loaded_with_the_window_that_is_asked_for(opening: Opening) -> None:
+    async def test(here: Contract) -> None:
+        here.needs("load")
+        described = await here.provider.describe(here.llm)
+        if not described.most_context_tokens:
+            pytest.skip(f"{here.provider.name} does not let the window of a load be chosen")
+        assert described.context_tokens <= described.most_context_tokens
+        half = described.context_tokens // 2
+        loaded = await here.provider.load(described.model_copy(update={"context_tokens": half}))
+        assert loaded.context_tokens == half
+        [resident] = await here.provider.resident()
+        assert resident.context_tokens == half
+        await here.ask()
+        [resident] = await here.provider.resident()
+        assert resident.context_tokens == half
 
     opening.run(test)
 

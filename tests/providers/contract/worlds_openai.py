@@ -49,6 +49,11 @@ async def _real(timeouts: ProviderTimeouts) -> AsyncGenerator[Contract, None]:
 
 OPENINGS = (
     Opening("openai", _opening(Quirks(key="key"))),
-    Opening("openai-odd", _opening(Quirks(pings=True, crlf=True, done=False, usage="finish", window="meta"))),
+    Opening(
+        "openai-odd",
+        _opening(
+            Quirks(pings=True, crlf=True, done=False, usage="finish", window="meta", numbers_calls=False)
+        ),
+    ),
     Opening("openai-llamacpp-real", _real, skip=real_llamacpp.MISSING),
 )

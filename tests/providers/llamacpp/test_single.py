@@ -1,11 +1,12 @@
 """The adapter over a server with one model."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
 from bursar.domain.errors import InvalidModelId, ProviderAuthFailed, ProviderBusy, Unsupported
-from bursar.domain.ports import ChatRequest, Message, Provider
+from bursar.domain.ports import ChatRequest, Message, Provider, ToolCall
 from bursar.domain.providers.values import Capabilities
 from bursar.testing.provider.faults import Refusal
 from bursar.testing.provider.llamacpp import Flags
@@ -216,6 +217,21 @@ def test_a_prompt_is_counted_with_its_template_by_old_versions_too(recent: bool)
             counted = await here.provider.prompt_tokens("llm", HELLO)
             assert counted == (await here.ask("llm"))[-1].prompt_tokens
             assert any(path.startswith("/apply-template") for path in here.paths("POST")) is not recent
+
+    run(test)
+
+
+def test_tools_and_their_calls_are_counted_with_a_prompt() -> None:
+    called = Message("assistant", "", tool_calls=(ToolCall("a", "clock", '{"zone": "CET"}'),))
+    tools: list[dict[str, Any]] = [{"type": "function", "function": {"name": "clock", "parameters": {}}}]
+
+    async def test() -> None:
+        async with single(Flags(counts_chats=True)) as here:
+            asked = ChatRequest([*HELLO.messages, called], max_tokens=2, tools=tools, schema={})
+            counted = await here.provider.prompt_tokens("llm", asked)
+            assert counted > await here.provider.prompt_tokens("llm", HELLO)
+            body = cast("dict[str, Any]", here.world.requests[-2][2])
+            assert sorted(body) == ["messages", "model", "tools"]
 
     run(test)
 

@@ -8,6 +8,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from bursar.domain.ports import ToolCall
 from bursar.testing.provider.lmstudio import Switches
 
 from .studio_world import LLM, OTHER, STRANGE, VECTORS, Studio, run
@@ -58,6 +59,25 @@ def test_it_chats_in_pieces_and_counts_when_asked(counted: bool) -> None:
         said = [chunk.choices[0].delta.content for chunk in heard if chunk.choices]
         assert said == ["w0 ", "w1 ", "w2 ", None]
         assert [chunk.usage.completion_tokens for chunk in heard if chunk.usage] == [3] * counted
+
+    with_client(trial)
+
+
+@pytest.mark.parametrize("arguments", ["{}", '{"place":"Bern"}'])
+def test_it_hears_calls_of_tools_at_once_and_in_pieces(arguments: str) -> None:
+    async def trial(client: openai.AsyncOpenAI, here: Studio) -> None:
+        here.world.calls = [ToolCall("1", "weather", arguments), ToolCall("2", "clock", "{}")]
+        whole = await client.chat.completions.create(model=LLM, messages=HELLO)
+        told = [call for call in whole.choices[0].message.tool_calls or () if call.type == "function"]
+        assert [(call.function.name, call.function.arguments) for call in told] == [
+            ("weather", arguments),
+            ("clock", "{}"),
+        ]
+        async with client.chat.completions.stream(model=LLM, messages=HELLO) as stream:
+            final = await stream.get_final_completion()
+        assert final.choices[0].finish_reason == "tool_calls"
+        calls = final.choices[0].message.tool_calls or []
+        assert [call.function.arguments for call in calls] == [arguments, "{}"]
 
     with_client(trial)
 

@@ -7,6 +7,7 @@ import ollama
 import openai
 import pytest
 
+from bursar.domain.ports import ToolCall
 from bursar.testing.provider.faults import Refusal
 from bursar.testing.provider.ollama import Switches
 from bursar.testing.provider.world import World
@@ -15,6 +16,11 @@ from .server import in_thread
 from .world import MODELS
 
 HELLO = [{"role": "user", "content": "Hello world"}]
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "weather", "description": "Of a place", "parameters": {}},
+}
+SCHEMA = {"type": "object", "properties": {"rain": {"type": "boolean"}}}
 VERSIONS = ["0.32.15", "0.12.11"]
 
 
@@ -77,6 +83,24 @@ def test_ollama_s_client_chats_in_a_stream_and_at_once(client: Any) -> None:
     assert whole.message.role == "assistant"
     assert whole.prompt_eval_count == last.prompt_eval_count
     assert whole.total_duration and whole.load_duration is not None
+
+
+def test_ollama_s_client_sends_tools_and_hears_calls(client: Any, running: Running) -> None:
+    running.world.calls = [ToolCall("call_1", "weather", '{"place": "Bern"}')]
+    heard = list(client.chat("small", messages=HELLO, tools=[TOOL], stream=True))
+    whole = client.chat("small", messages=HELLO, tools=[TOOL], format=SCHEMA)
+    for calls in (
+        [call for piece in heard for call in piece.message.tool_calls or ()],
+        whole.message.tool_calls,
+    ):
+        (call,) = calls
+        assert (call.function.name, dict(call.function.arguments)) == ("weather", {"place": "Bern"})
+    _method, _path, body = running.world.requests[-1]
+    assert isinstance(body, dict)
+    assert body["tools"][0]["function"]["name"] == "weather"
+    assert body["format"] == SCHEMA
+    answered = [*HELLO, whole.message, {"role": "tool", "content": "rain", "tool_name": "weather"}]
+    assert client.chat("small", messages=answered).done
 
 
 def test_ollama_s_client_generates(client: Any) -> None:
@@ -150,6 +174,20 @@ def test_openai_s_client_chats_in_a_stream_and_at_once(compatible: openai.OpenAI
     assert "".join(text or "" for text in texts) == "w0 w1 w2 "
     assert chunks[-1].choices == []
     assert chunks[-1].usage == answer.usage
+
+
+def test_openai_s_client_sends_tools_and_hears_calls(compatible: openai.OpenAI, running: Running) -> None:
+    running.world.calls = [ToolCall("call_1", "weather", '{"place":"Bern"}')]
+    completions: Any = compatible.chat.completions
+    asked: dict[str, Any] = {"model": "small", "messages": HELLO, "tools": [TOOL]}
+    answer = completions.create(**asked)
+    assert answer.choices[0].finish_reason == "tool_calls"
+    pieces = [piece.choices[0] for piece in completions.create(**asked, stream=True)]
+    assert pieces[-1].finish_reason == "tool_calls"
+    told = [call for piece in pieces for call in piece.delta.tool_calls or ()]
+    for (call,) in (told, answer.choices[0].message.tool_calls):
+        assert call.id
+        assert (call.function.name, call.function.arguments) == ("weather", '{"place":"Bern"}')
 
 
 def test_openai_s_client_embeds(compatible: openai.OpenAI) -> None:

@@ -1,11 +1,20 @@
 """The estimate is low, cheap, and low enough that a whole prompt is never taken for one that was cut."""
 
+import asyncio
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bursar.adapters.providers.wire.truncation import cut, estimate_tokens, far_below
-from bursar.domain.ports import Message
+from bursar.adapters.providers.wire.truncation import (
+    _PIECE,  # pyright: ignore[reportPrivateUsage] # what one go over the whole text finds
+    aside,
+    cut,
+    estimate_tokens,
+    far_below,
+)
+from bursar.domain.ports import Message, ToolCall
 
 #: A text, and its tokens in the vocabulary of Llama 3.2 (tokenizers 0.23, without special tokens).
 MEASURED = [
@@ -41,6 +50,31 @@ def test_a_prompt_has_at_least_nothing_and_at_most_its_characters(texts: list[st
     assert tokens == sum(estimate_tokens([message]) for message in messages)
 
 
+@given(st.text("ab1, \u4e00_-(", min_size=1, max_size=40), st.integers(1, 3))
+def test_what_is_looked_at_in_slices_is_no_more_than_the_whole(part: str, slices: int) -> None:
+    text = part * (slices * (1 << 13) // len(part) + 1)
+    tokens = estimate_tokens(_of(text))
+    whole = len(_PIECE.findall(text))
+    assert whole - slices <= tokens <= whole
+
+
+def test_a_long_prompt_is_judged_while_others_have_their_turn() -> None:
+    here: list[bool] = []
+
+    async def work() -> None:
+        loop_thread = threading.get_ident()
+
+        def judge() -> int:
+            here.append(threading.get_ident() == loop_thread)
+            return 7
+
+        assert await aside(judge, _of("short")) == 7
+        assert await aside(judge, _of("long " * 200_000)) == 7
+
+    asyncio.run(work())
+    assert here == [True, False]
+
+
 def test_half_of_an_ordinary_text_is_seen_to_be_missing() -> None:
     text = "All happy families are alike; each unhappy family is unhappy in its own way. " * 400
     whole = 6401  # measured as above
@@ -49,6 +83,14 @@ def test_half_of_an_ordinary_text_is_seen_to_be_missing() -> None:
     assert (truncation.prompt_tokens, truncation.context_tokens) == (2050, 4096)
     assert truncation.signature == "far_below_estimate"
     assert whole * 6 // 10 <= truncation.expected_tokens <= whole
+
+
+def test_calls_of_tools_count_as_texts_do() -> None:
+    arguments = '{"path": "All happy families are alike"}' * 400
+    called = Message("assistant", "", tool_calls=(ToolCall("a", "write", arguments),))
+    assert estimate_tokens([called]) == estimate_tokens(_of("write")) + estimate_tokens(_of(arguments))
+    assert cut([called], 2050, 4096) is not None
+    assert cut([called], 1, len(arguments) + 5) is None
 
 
 def test_all_of_a_text_and_what_the_template_adds_is_no_cut() -> None:

@@ -10,6 +10,7 @@ from typing import cast
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive
 
+from .. import calling
 from ..attending import unless_gone
 from ..events import event
 from ..faults import Cut
@@ -94,7 +95,7 @@ def messages_of(body: Json) -> list[Json]:
     if not isinstance(given, list):
         raise refusing.invalid("Expected 'messages' to be an array")
     messages = cast("list[Json]", given)
-    if any("content" not in message for message in messages):
+    if any("content" not in message and "tool_calls" not in message for message in messages):
         raise refusing.invalid("All non-assistant messages must contain 'content'")
     return messages
 
@@ -178,7 +179,9 @@ async def _chat_events(engine: Engine, asked: Asked) -> AsyncGenerator[bytes, No
             async for word in words:
                 chunk = {**_choice({"content": word}), **head}
                 yield event({**chunk, **(_timings(slot) if each else {})})
-        reason = _reason(asked, slot)
+        for delta in calling.deltas(engine.world.calls):
+            yield event({**_choice(delta), **head})
+        reason = _chat_reason(engine, asked, slot)
         with_usage = bool(body.get("stream_options", {}).get("include_usage")) and not no_usage
         told = {} if no_usage else _timings(slot)
         yield event({**_choice({}, reason), **head, **({} if with_usage else told)})
@@ -201,8 +204,8 @@ async def _completion_events(engine: Engine, asked: Asked) -> AsyncGenerator[byt
 
 def _chat_answer(engine: Engine, asked: Asked, slot: Slot, text: str) -> Json:
     counts = {} if engine.world.faults.no_usage else {"usage": _usage(asked, slot), **_timings(slot)}
-    message = {"role": "assistant", "content": text}
-    choice = {"finish_reason": _reason(asked, slot), "index": 0, "message": message}
+    message = {"role": "assistant", "content": text, **calling.message(engine.world.calls)}
+    choice = {"finish_reason": _chat_reason(engine, asked, slot), "index": 0, "message": message}
     return {"choices": [choice], **_head(engine, "chat.completion"), **counts}
 
 
@@ -242,6 +245,10 @@ def _head(engine: Engine, kind: str) -> Json:
 
 def _choice(delta: Json, reason: str | None = None) -> Json:
     return {"choices": [{"finish_reason": reason, "index": 0, "delta": delta}]}
+
+
+def _chat_reason(engine: Engine, asked: Asked, slot: Slot) -> str:
+    return "tool_calls" if engine.world.calls else _reason(asked, slot)
 
 
 def _reason(asked: Asked, slot: Slot) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..calling import written
 from ..world import Instance
 from .flags import Flags
 
@@ -172,7 +173,9 @@ def props(name: str, instance: Instance, flags: Flags) -> Json:
 
 def prompt_of(messages: Sequence[Json]) -> str:
     """What the template makes of a conversation."""
-    turns = "".join(f"<|{message['role']}|>{message['content']}\n" for message in messages)
+    texts = [f"{message.get('content') or ''}{written(message)}" for message in messages]
+    roles = [message["role"] for message in messages]
+    turns = "".join(f"<|{role}|>{text}\n" for role, text in zip(roles, texts, strict=True))
     return f"{turns}<|assistant|>"
 
 

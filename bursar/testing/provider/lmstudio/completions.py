@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from starlette.responses import JSONResponse, Response
 
+from .. import calling
 from ..events import event
 from ..world import vector
 from . import refusing
@@ -24,8 +25,9 @@ async def chat(call: Call) -> Response:
     head = _head("chatcmpl-", generation)
     if call.body.get("stream"):
         return Events(_chunks(call, generation, {**head, "object": "chat.completion.chunk"}))
-    message = {"role": "assistant", "content": await generation.whole()}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": generation.finish}
+    calls = calling.message(call.studio.world.calls)
+    message = {"role": "assistant", "content": await generation.whole(), **calls}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(generation)}
     answer = {**head, "object": "chat.completion", "choices": [choice], **_usage(generation)}
     return JSONResponse({**answer, **_statistics(call, generation)})
 
@@ -69,9 +71,11 @@ async def _chunks(call: Call, generation: Generation, head: dict[str, object]) -
     except Refused as refused:
         yield event({"error": refused.openai()}, "error")
         return
+    for delta in calling.deltas(call.studio.world.calls):
+        yield event({**head, "choices": [_delta(delta)]})
     if faults.no_end:
         return
-    last = [_delta({}, generation.finish)]
+    last = [_delta({}, _finish(generation))]
     yield event({**head, "choices": last, **_statistics(call, generation)})
     if _wants_usage(call) and not faults.no_usage:
         yield event({**head, "choices": [], **_usage(generation)})
@@ -97,7 +101,11 @@ def _head(prefix: str, generation: Generation) -> dict[str, object]:
     return {"id": new_id(prefix), "created": int(time.time()), "model": name, "system_fingerprint": name}
 
 
-def _delta(delta: dict[str, str], finish: str | None = None) -> dict[str, object]:
+def _finish(generation: Generation) -> str:
+    return "tool_calls" if generation.studio.world.calls else generation.finish
+
+
+def _delta(delta: dict[str, Any], finish: str | None = None) -> dict[str, object]:
     return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
 
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
+from ..calling import written
 from ..world import Gone, Instance, tokens
 from . import refusing
 from .studio import Studio
@@ -86,7 +87,8 @@ def contents(messages: object) -> list[str]:
     for message in _items(messages):
         content = message if isinstance(message, str) else _field(message, "content")
         parts = [content] if isinstance(content, str) else [_field(part, "text") for part in _items(content)]
-        found.append("".join([part for part in parts if isinstance(part, str)]))
+        text = "".join([part for part in parts if isinstance(part, str)])
+        found.append(text + (written(cast("dict[str, Any]", message)) if isinstance(message, dict) else ""))
     return found
 
 

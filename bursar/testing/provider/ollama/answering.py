@@ -1,5 +1,6 @@
 """The records of an answer, of `/api/chat` and of `/api/generate`."""
 
+import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -57,6 +58,8 @@ class Answering:
                     async for word in words:
                         given += 1
                         yield self._record(word)
+                if self.chats and self.world.calls:
+                    yield self._calling()
             except _Failure as failure:
                 if not given:
                     raise Refused(500, str(failure)) from None
@@ -96,6 +99,22 @@ class Answering:
             return {**common, "message": {"role": "assistant", "content": text}, "done": False}
         return {**common, "response": text, "done": False}
 
+    def _calling(self) -> Record:
+        """All calls in one record; each whole, with its arguments as an object."""
+        record = self._record("")
+        record["message"]["tool_calls"] = [
+            {
+                **({"id": call.id} if self.switches.since(0, 12, 10) else {}),
+                "function": {
+                    **({"index": index} if self.switches.since(0, 5) else {}),
+                    "name": call.name,
+                    "arguments": json.loads(call.arguments),
+                },
+            }
+            for index, call in enumerate(self.world.calls)
+        ]
+        return record
+
     def _last(self, prompt: Prompt, given: int) -> Record:
         now = time.monotonic_ns()
         record = {**self._record(""), "done": True, "done_reason": self._most(prompt)[1]}
@@ -118,13 +137,16 @@ class _Failure(Exception):
 async def whole(records: AsyncGenerator[Record, None]) -> Record:
     """The answer as one record. Raises `Refused` where it was cut off by an error."""
     texts: list[str] = []
+    calls: Record = {}
     last: Record = {}
     async with aclosing(records):
         async for record in records:
             if "error" in record:
                 raise Refused(500, record["error"])
             last = record
+            if called := record.get("message", {}).get("tool_calls"):
+                calls = {"tool_calls": called}
             texts.append(record["message"]["content"] if "message" in record else record["response"])
     if "message" in last:
-        return {**last, "message": {**last["message"], "content": "".join(texts)}}
+        return {**last, "message": {**last["message"], "content": "".join(texts), **calls}}
     return {**last, "response": "".join(texts)}

@@ -119,6 +119,9 @@ class _App:
         return await self._answer(request, ask, "generate")
 
     async def chat(self, request: Request, ask: Ask) -> Response:
+        if isinstance(ask.fields.get("format"), dict) and not self._switches.since(0, 5):
+            text = "json: cannot unmarshal object into Go struct field ChatRequest.format of type string"
+            raise Refused(400, text)
         return await self._answer(request, Ask({"messages": [], **ask.fields}), "chat")
 
     async def embed(self, request: Request, ask: Ask) -> Response:

@@ -73,9 +73,29 @@ def read_ask(body: bytes, shape: str) -> Ask:
             go = {str: "string", dict: "map[string]interface {}", list: "[]api.Message"}[kind]
             text = f"json: cannot unmarshal {_kind(value)} into Go struct field {shape}.{name} of type {go}"
             raise Refused(400, text)
+    _check_calls(given.get("messages") or [])
     ask = Ask(given)
     _ = ask.keep_alive_s  # it is read with the body, so a bad one is refused before anything else
     return ask
+
+
+def _check_calls(messages: list[object]) -> None:
+    """Arguments are objects, and never the texts that OpenAI has."""
+    for message in messages:
+        calls: list[Any] = _field(message, "tool_calls") or []
+        for call in calls:
+            arguments = _field(_field(call, "function"), "arguments")
+            if not isinstance(arguments, dict):
+                raise Refused(
+                    400,
+                    f"json: cannot unmarshal {_kind(arguments)} into Go struct field "
+                    "ToolCallFunction.messages.tool_calls.function.arguments "
+                    "of type api.ToolCallFunctionArguments",
+                )
+
+
+def _field(value: object, name: str) -> Any:
+    return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
 
 
 def find(world: World, name: str) -> Installed | None:

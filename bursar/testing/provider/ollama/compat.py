@@ -55,7 +55,10 @@ class Compat:
         if not body.get("messages"):
             return self._refuse(Refused(400, "[] is too short - 'messages'"))
         options = {ours: body[theirs] for theirs, ours in _OPTIONS.items() if body.get(theirs) is not None}
-        ask = Ask({"model": body.get("model"), "messages": body["messages"], "options": options})
+        more = {"tools": body["tools"]} if body.get("tools") else {}
+        if schema := cast("dict[str, Any]", body.get("response_format") or {}).get("json_schema"):
+            more["format"] = schema.get("schema")
+        ask = Ask({"model": body.get("model"), "messages": body["messages"], "options": options, **more})
         records = self._native.answer(ask, "chat")
         name = f"chatcmpl-{random.randint(1, 999)}"
         if body.get("stream") is True:
@@ -108,28 +111,49 @@ def _model(name: str) -> dict[str, Any]:
 
 
 def _completion(record: Record, name: str) -> dict[str, Any]:
-    message = record["message"]
-    choice = {"index": 0, "message": message, "finish_reason": record.get("done_reason")}
+    message, reason = _message(record["message"]), record.get("done_reason")
+    reason = "tool_calls" if message.get("tool_calls") else reason
+    choice = {"index": 0, "message": message, "finish_reason": reason}
     return {**_head(record, name, "chat.completion"), "choices": [choice], "usage": _usage(record)}
 
 
 async def _events(
     records: AsyncGenerator[Record, None], name: str, *, usage: bool
 ) -> AsyncGenerator[bytes, None]:
+    called = False
     async with aclosing(records):
         async for record in records:
             if "error" in record:
                 yield event({"error": {"message": record["error"], "type": "api_error"}})
                 return
             head = _head(record, name, "chat.completion.chunk")
-            reason = record.get("done_reason")
-            yield event(
-                {**head, "choices": [{"index": 0, "delta": record["message"], "finish_reason": reason}]}
-            )
+            delta = _message(record["message"])
+            called = called or "tool_calls" in delta
+            reason = "tool_calls" if called and record["done"] else record.get("done_reason")
+            yield event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
             if record["done"] and usage:
                 yield event({**head, "choices": [], "usage": _usage(record)})
             if record["done"]:
                 yield b"data: [DONE]\n\n"
+
+
+def _message(native: dict[str, Any]) -> dict[str, Any]:
+    """A message of the native API, with its calls as OpenAI has them."""
+    if "tool_calls" not in native:
+        return native
+    calls = [
+        {
+            "id": call.get("id") or f"call_{random.randint(0, 99_999_999):08}",
+            "index": call["function"].get("index", index),
+            "type": "function",
+            "function": {
+                "name": call["function"]["name"],
+                "arguments": json.dumps(call["function"]["arguments"], separators=(",", ":")),
+            },
+        }
+        for index, call in enumerate(native["tool_calls"])
+    ]
+    return {**native, "tool_calls": calls}
 
 
 def _head(record: Record, name: str, kind: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .. import calling
 from ..world import tokens
 from .bodies import Ask, Refused
 from .scheduler import Runner
@@ -80,4 +81,6 @@ def _fitting(messages: list[dict[str, Any]], window: int) -> Sequence[dict[str, 
 
 
 def _render(messages: Sequence[dict[str, Any]]) -> str:
-    return "".join(f"<|{each.get('role')}|>{each.get('content') or ''}\n" for each in messages) + "<|answer|>"
+    texts = [f"{each.get('content') or ''}{calling.written(each)}" for each in messages]
+    roles = [each.get("role") for each in messages]
+    return "".join(f"<|{role}|>{text}\n" for role, text in zip(roles, texts, strict=True)) + "<|answer|>"

@@ -75,7 +75,7 @@ class _Server:
             words = [word async for word in self._world.words(instance, asked.words)]
         except Gone as gone:
             raise Refused(500, "The server had an error", kind="server_error") from gone
-        return JSONResponse(dialect.whole(asked, "".join(words), usage=not self._world.faults.no_usage))
+        return JSONResponse(dialect.whole(asked, "".join(words), self._world))
 
     @asynccontextmanager
     async def _held(self, instance: Instance) -> AsyncGenerator[None, None]:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .. import calling
 from ..world import Gone, Instance, World, tokens, vector
 from .quirks import Quirks
 from .refusing import Refused, missing
@@ -66,12 +67,14 @@ def read(body: dict[str, Any], kind: Literal["chat", "text"]) -> Asked:
     )
 
 
-def whole(asked: Asked, text: str, *, usage: bool = True) -> dict[str, Any]:
+def whole(asked: Asked, text: str, world: World) -> dict[str, Any]:
     """The answer in one piece."""
-    said = {"message": {"role": "assistant", "content": text}} if asked.kind == "chat" else {"text": text}
+    message = {"role": "assistant", "content": text, **calling.message(world.calls)}
+    said = {"message": message} if asked.kind == "chat" else {"text": text}
     name = "chat.completion" if asked.kind == "chat" else "text_completion"
-    choice = {"index": 0, **said, "logprobs": None, "finish_reason": asked.reason}
-    return {**_frame(asked, name, [choice]), **({"usage": asked.counts} if usage else {})}
+    choice = {"index": 0, **said, "logprobs": None, "finish_reason": _reason(asked, world)}
+    usage = {} if world.faults.no_usage else {"usage": asked.counts}
+    return {**_frame(asked, name, [choice]), **usage}
 
 
 async def pieces(
@@ -93,8 +96,12 @@ async def pieces(
                 return
             said += 1
             yield {**_piece(asked, {"content": word}), **everywhere}
+    if asked.kind == "chat":
+        told = calling.deltas if quirks.numbers_calls else calling.whole_deltas
+        for delta in told(world.calls):
+            yield {**_piece(asked, delta), **everywhere}
     beside = {"usage": counts} if usage and quirks.usage in {"finish", "every"} else {}
-    yield {**_piece(asked, {}, asked.reason), **beside}
+    yield {**_piece(asked, {}, _reason(asked, world)), **beside}
     if usage and quirks.usage in {"last", "noughts"}:
         yield {**_frame(asked, _chunk_name(asked), []), "usage": counts}
 
@@ -143,7 +150,13 @@ def _vector(text: str, *, packed: bool) -> list[float] | str:
 
 def text_of(part: Any) -> str:
     """A prompt, or the contents of messages."""
-    return part if isinstance(part, str) else " ".join(str(message["content"]) for message in part)
+    if isinstance(part, str):
+        return part
+    return " ".join(f"{message.get('content') or ''}{calling.written(message)}" for message in part)
+
+
+def _reason(asked: Asked, world: World) -> str:
+    return "tool_calls" if world.calls and asked.kind == "chat" else asked.reason
 
 
 def _piece(asked: Asked, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class Quirks:
     reasoning: int = 0
     #: The field they are in.
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    #: Tool calls have numbers and come in pieces; or each is whole and has none.
+    numbers_calls: bool = True
     #: What is behind it cuts prompts to so many tokens, and says nothing.
     cuts_to: int | None = None
     #: Requests at a time; more are refused.

@@ -141,7 +141,7 @@ class _Server:
             words = [word async for word in self._world.words(instance, asked.words)]
         except Gone as gone:
             raise refusing.engine_dead(old=self._switches.old) from gone
-        return JSONResponse(dialect.whole(asked, "".join(words), usage=not self._world.faults.no_usage))
+        return JSONResponse(dialect.whole(asked, "".join(words), self._world))
 
     async def _embed(self, request: Request, body: dict[str, Any]) -> Response:
         model = self._engine.model
