@@ -1,0 +1,1 @@
+"""Contexts: their rules, what is selected of them, and how they are kept."""
