@@ -7,7 +7,7 @@ Starts in milliseconds: imports nothing but apsw, json and what a bare interpret
 # ruff: noqa: PTH110, PTH116, S608
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,6 +50,10 @@ SELECT position, at, type, version, data FROM event INDEXED BY event_subject
   WHERE subject = :subject AND position > :after AND position <= :until
     AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
   ORDER BY position LIMIT :page
+"""
+_FIELDS = """
+SELECT position, json_extract(data, '$.' || :field) FROM event
+  WHERE position IN (SELECT value FROM json_each(:positions))
 """
 _LEAVES = """
 SELECT position, leaf FROM event
@@ -140,6 +144,22 @@ class Reader:
             found = archive.get(position)
             return found and found.record
         return None if row is None else Record._make(row)
+
+    def fields(self, positions: Sequence[int], field: str) -> dict[int, Any]:
+        """What a field of the data has at some positions, without those where there is no such thing."""
+        bindings: dict[str, Any] = {"field": field, "positions": json.dumps(positions)}
+        position = min(positions, default=0)
+        try:
+            rows: list[Any] = self._connection.execute(_FIELDS, bindings).fetchall()
+        except READ_ERRORS as error:
+            raise translated(self.path, error, position) from error
+        found = {position: value for position, value in rows if value is not None}
+        if len(rows) < len(positions) and self._archived() is not None:
+            for moved in {*positions}.difference(position for position, _value in rows):
+                record = self.get(moved)
+                value = json.loads(record.data).get(field) if record and record.data else None
+                found |= {} if value is None else {moved: value}
+        return found
 
     def last(self, subject: str) -> Record | None:
         """The last event of a subject; None when it has none."""

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 
@@ -13,7 +13,9 @@ from ..files import sync_folder
 from ..pragmas import set_pragmas
 
 _BUSY_MS = 5000
-_FORMAT = 1
+#: The scripts that make a file, in order: one of format n lacks those after the n-th.
+_BLOBS_SCRIPTS = ("blobs.sql", "packed.sql")
+_KEYS_SCRIPTS = ("keys.sql",)
 _PRAGMAS: dict[str, str | int] = {
     "secure_delete": 1,  # what is deleted is overwritten
     "temp_store": 2,  # in memory
@@ -30,13 +32,13 @@ _KEYS = {**_PRAGMAS, "journal_mode": "delete", "synchronous": 3}
 
 
 def connect_blobs(path: str) -> apsw.Connection:
-    """Open the file of bodies, making it (0600) if need be. Raises BodiesUnusable."""
-    return _connect(path, "blobs.sql", 0x42525342, _BLOBS)
+    """Open the file of bodies, making it (0600) or bringing it to our format. Raises BodiesUnusable."""
+    return _connect(path, _BLOBS_SCRIPTS, 0x42525342, _BLOBS)
 
 
 def connect_keys(path: str) -> apsw.Connection:
     """Open the file of keys, making it (0600) if need be. Raises BodiesUnusable."""
-    return _connect(path, "keys.sql", 0x4252534B, _KEYS)
+    return _connect(path, _KEYS_SCRIPTS, 0x4252534B, _KEYS)
 
 
 @contextmanager
@@ -71,7 +73,9 @@ def require_private(path: str) -> None:
         raise BodiesUnusable(path=path, problem=problem)
 
 
-def _connect(path: str, schema: str, application: int, pragmas: dict[str, str | int]) -> apsw.Connection:
+def _connect(
+    path: str, scripts: Sequence[str], application: int, pragmas: dict[str, str | int]
+) -> apsw.Connection:
     try:
         if not os.path.lexists(path):
             # SQLite gives its files the mode of the database, and would make that with the umask's.
@@ -82,7 +86,7 @@ def _connect(path: str, schema: str, application: int, pragmas: dict[str, str | 
     except (OSError, apsw.Error) as error:
         raise unusable(path, error) from error
     try:
-        _prepare(connection, path, schema, application, pragmas)
+        _prepare(connection, path, scripts, application, pragmas)
     except BaseException as error:
         connection.close()
         if isinstance(error, apsw.Error):
@@ -92,21 +96,33 @@ def _connect(path: str, schema: str, application: int, pragmas: dict[str, str | 
 
 
 def _prepare(
-    connection: apsw.Connection, path: str, schema: str, application: int, pragmas: dict[str, str | int]
+    connection: apsw.Connection,
+    path: str,
+    scripts: Sequence[str],
+    application: int,
+    pragmas: dict[str, str | int],
 ) -> None:
     connection.set_busy_timeout(_BUSY_MS)
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     if not _is_empty(connection):
-        _require_ours(connection, path, application)
+        _require_ours(connection, path, scripts, application)
     problem = set_pragmas(connection, pragmas)
     if problem is not None:
         raise BodiesUnusable(path=path, problem=problem)
-    with transaction(connection, path):
-        if _is_empty(connection):  # or another process was faster
-            connection.execute(files(__package__).joinpath(schema).read_text("utf-8"))
-            connection.pragma("application_id", application)
-            connection.pragma("user_version", _FORMAT)
-    _require_ours(connection, path, application)
+    if connection.pragma("user_version") < len(scripts):
+        with transaction(connection, path):
+            _bring_up(connection, path, scripts, application)
+    _require_ours(connection, path, scripts, application)
+
+
+def _bring_up(connection: apsw.Connection, path: str, scripts: Sequence[str], application: int) -> None:
+    """Run the scripts that the file lacks: all of them, or the later ones on one of an older bursar."""
+    if _is_empty(connection):  # and no other process was faster
+        connection.pragma("application_id", application)
+    _require_ours(connection, path, scripts, application)
+    for script in scripts[connection.pragma("user_version") :]:
+        connection.execute(files(__package__).joinpath(script).read_text("utf-8"))
+    connection.pragma("user_version", len(scripts))
 
 
 def _is_empty(connection: apsw.Connection) -> bool:
@@ -114,10 +130,10 @@ def _is_empty(connection: apsw.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
 
 
-def _require_ours(connection: apsw.Connection, path: str, application: int) -> None:
+def _require_ours(connection: apsw.Connection, path: str, scripts: Sequence[str], application: int) -> None:
     if connection.pragma("application_id") != application:
         raise BodiesUnusable(path=path, problem="it was not made by bursar")
-    found = connection.pragma("user_version")
-    if found != _FORMAT:
-        problem = f"it has format {found} and this bursar knows format {_FORMAT}; update bursar"
+    found: int = connection.pragma("user_version")
+    if found > len(scripts):
+        problem = f"it has format {found} and this bursar knows format {len(scripts)}; update bursar"
         raise BodiesUnusable(path=path, problem=problem)

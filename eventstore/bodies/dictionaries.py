@@ -1,7 +1,7 @@
-"""Dictionaries: what a subject's texts have in common, found once so that no text has to repeat it.
+"""Dictionaries: what texts have in common, found once so that no text has to repeat it.
 
-One for each subject and none for all: a dictionary is made of pieces of the texts it was trained on. A shared
-one would outlive the subjects it was taken from, and sizes would tell one subject what others write.
+A dictionary is made of pieces of the texts it was trained on. So it is of a single subject; or of a family of
+subjects, and it is known whose texts those were: it goes when one of them goes (`families`).
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,19 @@ BYTES_MAX = 1 << 20
 #: Percent by which the texts of late may be stored worse than those the dictionary was new with.
 DRIFT = 20
 
-_SIZE_MAX = 16 << 10
-#: zstd's own search for these takes three times as long and finds nothing better for texts of this length.
-_SEGMENT, _MATCH = 50, 6
+
+class Shape(NamedTuple):
+    """Of a dictionary. zstd's own search for one takes three times as long and finds nothing better."""
+
+    size_max: int
+    segment: int
+    match: int
+
+
+#: For texts one by one, and for blocks of them, which have more to look back on.
+SINGLE = Shape(16 << 10, 50, 6)
+BLOCKS = Shape(64 << 10, 400, 8)
+
 #: Bytes of samples for each byte of dictionary.
 _SHARE = 8
 #: Every fifth text is kept from the training, to see what it is good for.
@@ -40,7 +50,9 @@ class Dictionary(NamedTuple):
     ratio: int
 
 
-def train(texts: Sequence[bytes], current: bytes | None = None) -> Dictionary | None:
+def train(
+    texts: Sequence[bytes], current: bytes | None = None, shape: Shape = SINGLE, level: int = LEVEL
+) -> Dictionary | None:
     """A dictionary that stores such texts better than the current one, or than none; None when it would not.
 
     Takes some ten milliseconds, on any thread: it touches nothing but what it is given.
@@ -49,13 +61,14 @@ def train(texts: Sequence[bytes], current: bytes | None = None) -> Dictionary | 
     lessons: list[bytes | bytearray | memoryview] = [
         text for number, text in enumerate(texts) if number % _HELD_OUT
     ]
-    size = min(_SIZE_MAX, sum(map(len, lessons)) // _SHARE)
+    size = min(shape.size_max, sum(map(len, lessons)) // _SHARE)
     try:
-        content = zstandard.train_dictionary(size, lessons, k=_SEGMENT, d=_MATCH, level=LEVEL).as_bytes()
-        ratio = _ratio(Codec(content), held_out)
+        trained = zstandard.train_dictionary(size, lessons, k=shape.segment, d=shape.match, level=level)
+        content = trained.as_bytes()
+        ratio = _ratio(Codec(content, level), held_out)
     except zstandard.ZstdError:  # too few, too short, or nothing in common
         return None
-    before = _ratio(Codec(current), held_out)
+    before = _ratio(Codec(current, level), held_out)
     return Dictionary(content, ratio) if ratio * 100 >= before * (100 + _GAIN) else None
 
 

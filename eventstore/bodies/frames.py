@@ -10,7 +10,9 @@ import zstandard
 
 #: The knee: level 9 takes six times as long and gains 3 %.
 LEVEL = 3
-#: Bytes that a text may have, and that a frame may make its reader look back on (what level 3 asks for).
+#: The highest that asks its reader to look back on no more than 2 MiB, however long the text is.
+LEVEL_LONG = 8
+#: Bytes that a text may have, and that a frame may make its reader look back on (what those levels ask for).
 SIZE_MAX = 16 << 20
 _WINDOW_MAX = 2 << 20
 _CHUNK = 64 << 10
@@ -19,16 +21,16 @@ _CHUNK = 64 << 10
 class Codec:
     """Compresses and decompresses, with one dictionary or without; for one thread."""
 
-    def __init__(self, dictionary: bytes | None = None) -> None:
+    def __init__(self, dictionary: bytes | None = None, level: int = LEVEL) -> None:
         """Raises zstandard.ZstdError when the dictionary is none."""
         shared: Any = None  # the stubs do not say what `precompute_compress` returns
         #: As frames name it; 0 for none.
         self.dictionary_id = 0
         if dictionary is not None:
             shared = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_FULLDICT)
-            shared.precompute_compress(level=LEVEL)
+            shared.precompute_compress(level=level)
             self.dictionary_id = shared.dict_id()
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=shared)
+        self._compressor = zstandard.ZstdCompressor(level=level, dict_data=shared)
         self._decompressor = zstandard.ZstdDecompressor(dict_data=shared, max_window_size=_WINDOW_MAX)
 
     def compress(self, text: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import apsw
@@ -99,7 +99,7 @@ class Keys:
         if row is None:
             return None
         try:
-            secret = self._wrapping.unwrap(row[1], _purpose(row[0], id_))
+            secret = self._secret(row[0], id_, row[1])
         except ValueError as error:
             raise BodiesUnusable(path=self._path, problem=f"the keys of a subject: {error}") from error
         return self._hold(subject, SubjectKeys(row[0], secret))
@@ -116,11 +116,22 @@ class Keys:
             if found is not None:
                 return found
             id_, owner, secret = self.id_of(subject), secrets.randbits(62), os.urandom(2 * _KEY)
-            wrapped = self._wrapping.wrap(secret, _purpose(owner, id_))
-            self._connection.execute(
-                "INSERT INTO subject VALUES (?, ?, ?, ?)", (owner, id_, wrapped, self._clock_ns())
-            )
+            self._insert(owner, id_, secret)
         return self._hold(subject, SubjectKeys(owner, secret))
+
+    def mint(self) -> SubjectKeys:
+        """Keys of nobody with a name, such as a dictionary; on the disk itself before they are used."""
+        owner, id_, secret = secrets.randbits(62), os.urandom(_ID), os.urandom(2 * _KEY)
+        self._insert(owner, id_, secret)
+        return SubjectKeys(owner, secret)
+
+    def of_owner(self, owner: int) -> SubjectKeys | None:
+        """Keys by what the rows of bodies go by; None when there are none that can be unwrapped."""
+        row = self._read("SELECT id, keys FROM subject WHERE owner = ?", (owner,))
+        try:
+            return None if row is None else SubjectKeys(owner, self._secret(owner, *row))
+        except ValueError:
+            return None
 
     def refresh(self) -> bool:
         """Let go of what is held if the file has changed since it was read; whether it has."""
@@ -131,8 +142,11 @@ class Keys:
         self._held.clear()
         return True
 
-    def destroy(self, subject: str, owner: int, bodies: int, size: int) -> None:
-        """Destroy the keys, and write down in the same commit that it was done. Nothing can undo it."""
+    def destroy(self, subject: str, owner: int, bodies: int, size: int, also: Iterable[int] = ()) -> None:
+        """Destroy the keys, and write down in the same commit that it was done. Nothing can undo it.
+
+        `also`: minted ones that go in the same commit.
+        """
         self._held.pop(subject, None)
         with transaction(self._connection, self._path):
             self._connection.execute("DELETE FROM subject WHERE owner = ?", (owner,))
@@ -142,6 +156,13 @@ class Keys:
                 "INSERT INTO forgotten (owner, id, at, bodies, bytes) VALUES (?, ?, ?, ?, ?)",
                 (owner, self.id_of(subject), self._clock_ns(), bodies, size),
             )
+            self._delete(also)
+
+    def discard(self, minted: Sequence[int]) -> None:
+        """Destroy keys that were minted."""
+        if minted:
+            with transaction(self._connection, self._path):
+                self._delete(minted)
 
     def destroyed(self, subject: str) -> list[Destroyed]:
         """The keys that the subject had and has no more, oldest first."""
@@ -200,6 +221,20 @@ class Keys:
             problem = f"the keys in {self._path} were wrapped by another one, from {row[0]}; use that"
             raise BodyKeyUnusable(source=self._wrapping.source, problem=problem) from None
 
+    def _insert(self, owner: int, id_: bytes, secret: bytes) -> None:
+        wrapped = self._wrapping.wrap(secret, _purpose(owner, id_))
+        sql = "INSERT INTO subject VALUES (?, ?, ?, ?)"
+        try:
+            self._connection.execute(sql, (owner, id_, wrapped, self._clock_ns()))
+        except apsw.Error as error:
+            raise unusable(self._path, error) from error
+
+    def _delete(self, owners: Iterable[int]) -> None:
+        self._connection.executemany("DELETE FROM subject WHERE owner = ?", [(owner,) for owner in owners])
+
+    def _secret(self, owner: int, id_: bytes, wrapped: bytes) -> bytes:
+        return self._wrapping.unwrap(wrapped, _purpose(owner, id_))
+
     def _hold(self, subject: str, keys: SubjectKeys) -> SubjectKeys:
         if len(self._held) >= _HELD:
             self._held.clear()
@@ -213,7 +248,7 @@ class Keys:
             raise unusable(self._path, error) from error
         return version
 
-    def _read(self, sql: str, bindings: tuple[bytes, ...]) -> Any:
+    def _read(self, sql: str, bindings: tuple[bytes | int, ...]) -> Any:
         try:
             return self._connection.execute(sql, bindings).fetchone()
         except apsw.Error as error:

@@ -10,6 +10,22 @@ from .databases import transaction, unusable
 #: Rows deleted in one commit: whoever puts in another process waits for no more.
 _BATCH = 1000
 
+_EXTENT = """
+SELECT coalesce(sum(bodies), 0), coalesce(sum(bytes), 0) FROM (
+  SELECT count(*) AS bodies, sum(length(body)) AS bytes FROM blob WHERE owner = ?1
+  UNION ALL SELECT sum(messages), sum(length(body)) FROM block WHERE owner = ?1
+)
+"""
+#: What goes with a subject, in this order.
+_OF_OWNER = (
+    "DELETE FROM blob WHERE owner = ?",
+    "DELETE FROM place WHERE block IN (SELECT id FROM block WHERE owner = ?)",
+    "DELETE FROM block WHERE owner = ?",
+    "DELETE FROM family WHERE owner = ?",
+    "DELETE FROM dictionary WHERE owner = ?1 OR id IN (SELECT dictionary FROM lesson WHERE owner = ?1)",
+    "DELETE FROM lesson WHERE owner = ? OR dictionary NOT IN (SELECT id FROM dictionary)",
+)
+
 
 class Swept(NamedTuple):
     """What was deleted."""
@@ -22,9 +38,7 @@ class Swept(NamedTuple):
 def extent(connection: apsw.Connection, owner: int) -> Swept:
     """What there is to delete; nothing where the file is damaged: the keys go all the same."""
     try:
-        row: Any = connection.execute(
-            "SELECT count(*), coalesce(sum(length(body)), 0) FROM blob WHERE owner = ?", (owner,)
-        ).fetchone()
+        row: Any = connection.execute(_EXTENT, (owner,)).fetchone()
     except apsw.Error:
         return Swept(0, 0)
     return Swept._make(row)
@@ -33,8 +47,8 @@ def extent(connection: apsw.Connection, owner: int) -> Swept:
 def sweep_owner(connection: apsw.Connection, path: str, owner: int) -> None:
     """Delete all that a subject has, and empty the log, where it would stay. Raises BodiesUnusable."""
     with transaction(connection, path):
-        connection.execute("DELETE FROM blob WHERE owner = ?", (owner,))
-        connection.execute("DELETE FROM dictionary WHERE owner = ?", (owner,))
+        for statement in _OF_OWNER:
+            connection.execute(statement, (owner,))
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.BusyError as error:

@@ -1,0 +1,1 @@
+"""Texts that are packed into blocks, in files on a real disk."""
