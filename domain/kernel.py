@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .contexts import agents, growing
+from .contexts import evolve as contexts_evolve
+from .contexts import rules as contexts
+from .contexts.caching import settle
+from .contexts.reclaim import reclaim
 from .copying import replace
+from .counting import evolve as counting_evolve
+from .counting.events import TokensReported
 from .draft import Draft
 from .erasure import evolve as erasure_evolve
 from .erasure.events import EventRedacted, Redacted, SubjectForgotten
@@ -43,6 +50,9 @@ from .models.idle import unload_idle
 from .models.lapse import revoke_expired
 from .models.schedule import schedule
 from .models.sensing import notice
+from .patterns import evolve as patterns_evolve
+from .patterns import rules as patterns
+from .patterns.reclaim import reclaim_due
 from .providers import evolve as providers_evolve
 from .providers.events import ProviderObserved
 from .requests import evolve as requests_evolve
@@ -62,6 +72,9 @@ _CHANGES: dict[type[Body], Callable[..., State]] = {
     **providers_evolve.EVOLVE,
     **requests_evolve.EVOLVE,
     **resilience_evolve.EVOLVE,
+    **contexts_evolve.EVOLVE,
+    **counting_evolve.EVOLVE,
+    **patterns_evolve.EVOLVE,
     **erasure_evolve.EVOLVE,
 }
 
@@ -142,6 +155,7 @@ def step(state: State, fact: Fact, *, at: int, actor: str = "bursar", origin: Or
 
 def _on_started(draft: Draft, _fact: ManagerStarted) -> None:
     requests.abort_open(draft, "manager.started")
+    settle(draft)
     schedule(draft)
 
 
@@ -152,6 +166,7 @@ def _on_stopping(draft: Draft, _fact: ManagerStopping) -> None:
 
 def _then_preload(draft: Draft, _fact: ManagerReconciled | SettingsChanged) -> None:
     follow_settings(draft)
+    agents.review_all(draft)
     schedule(draft)
     models.preload(draft)
 
@@ -159,6 +174,8 @@ def _then_preload(draft: Draft, _fact: ManagerReconciled | SettingsChanged) -> N
 def _on_timer(draft: Draft, _fact: TimerFired) -> None:
     revoke_expired(draft)
     unload_idle(draft)
+    reclaim(draft)
+    reclaim_due(draft)
     schedule(draft)
 
 
@@ -168,6 +185,14 @@ def _only_schedule(draft: Draft, _fact: Fact) -> None:
 
 def _only_noted(_draft: Draft, _fact: Fact) -> None:
     """The fact changes what is known, and nothing follows from it."""
+
+
+def _both(first: Callable[..., None], second: Callable[..., None]) -> Callable[..., None]:
+    def both(draft: Draft, fact: Fact) -> None:
+        first(draft, fact)
+        second(draft, fact)
+
+    return both
 
 
 def _then_schedule(rule: Callable[..., None]) -> Callable[..., None]:
@@ -191,9 +216,9 @@ RULES: dict[type[Body], Callable[..., None]] = {
     ProviderObserved: _only_schedule,
     ModelDescribed: _only_schedule,
     ModelLoaded: _then_schedule(models.on_loaded),
-    ModelLoadFailed: _then_schedule(models.on_load_failed),
-    ModelUnloaded: _then_schedule(models.on_unloaded),
-    ModelUnloadFailed: _then_schedule(models.on_unloaded),
+    ModelLoadFailed: _then_schedule(_both(growing.on_model_failed, models.on_load_failed)),
+    ModelUnloaded: _then_schedule(_both(growing.on_model_unloaded, models.on_unloaded)),
+    ModelUnloadFailed: _then_schedule(_both(growing.on_model_unloaded, models.on_unloaded)),
     ModelLost: _then_schedule(models.on_lost),
     ModelFound: _then_schedule(models.on_found),
     ModelSlept: _then_schedule(models.on_slept),
@@ -212,6 +237,9 @@ RULES: dict[type[Body], Callable[..., None]] = {
     RetryAsked: _then_schedule(on_retry_asked),
     BreakerSet: _then_schedule(on_breaker_set),
     RecoveryFinished: _only_schedule,
+    **contexts.RULES,
+    TokensReported: _only_noted,
+    **patterns.RULES,
     SubjectForgotten: _only_noted,
     EventRedacted: _only_noted,
     Redacted: _only_noted,

@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
+from .contexts.events import EVENTS as CONTEXTS
+from .contexts.growth import EVENTS as GROWTH
+from .contexts.keeping import EVENTS as KEEPING
+from .contexts.relief import EVENTS as RELIEF
+from .counting.events import EVENTS as COUNTING
 from .erasure.events import EVENTS as ERASURE
 from .events import Body
 from .host.events import EVENTS as HOST
 from .models.events import EVENTS as MODELS
+from .patterns.events import EVENTS as PATTERNS
 from .providers.events import EVENTS as PROVIDERS
 from .requests.events import EVENTS as REQUESTS
 from .resilience.events import EVENTS as RESILIENCE
@@ -28,7 +34,22 @@ def register(types: tuple[type[Body], ...]) -> Mapping[Key, type[Body]]:
 
 
 #: (name, version) to class. The class is picked by its tag and then validates; never by trying them all.
-REGISTRY: Mapping[Key, type[Body]] = register((*HOST, *PROVIDERS, *MODELS, *REQUESTS, *RESILIENCE, *ERASURE))
+REGISTRY: Mapping[Key, type[Body]] = register(
+    (
+        *HOST,
+        *PROVIDERS,
+        *MODELS,
+        *REQUESTS,
+        *RESILIENCE,
+        *CONTEXTS,
+        *GROWTH,
+        *KEEPING,
+        *RELIEF,
+        *COUNTING,
+        *PATTERNS,
+        *ERASURE,
+    )
+)
 
 
 class UnknownEvent(Exception):

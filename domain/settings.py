@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .contexts.settings import AgentSettings, CompressionSettings, ContextSettings, PatternSettings
 from .events import Value
 from .models.eviction import Policy
 from .resilience.settings import (
@@ -85,5 +86,10 @@ class Settings(Value):
     retry: RetrySettings = RetrySettings()
     concurrency: ConcurrencySettings = ConcurrencySettings()
     recovery: tuple[Procedure, ...] = PROCEDURES
+    context: ContextSettings = ContextSettings()
+    compression: CompressionSettings = CompressionSettings()
+    patterns: PatternSettings = PatternSettings()
+    #: Those of which anything is to be said.
+    agents: dict[str, AgentSettings] = {}
     #: Model to the one that answers when it cannot be had.
     fallbacks: dict[str, str] = {}

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, field
 
+from .contexts.state import Contexts
 from .copying import replace
+from .counting.state import Counting
 from .host.state import Host, Totals
 from .models.calibration import Calibration
 from .models.machine import RESIDENT
 from .models.state import Freeing, Model, Plan
+from .patterns.state import Patterns
 from .providers.state import Provider
 from .requests.state import Request
 from .resilience.state import Breaker
 
 #: Bumped whenever a field changes its meaning; an older snapshot is discarded then.
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class State:
     providers: dict[str, Provider] = field(default_factory=dict[str, Provider])
     #: By provider, once anything was counted.
     breakers: dict[str, Breaker] = field(default_factory=dict[str, Breaker])
+    contexts: Contexts = Contexts()
+    counting: Counting = Counting()
+    patterns: Patterns = Patterns()
     totals: Totals = Totals()
 
     def resident(self) -> list[Model]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from .contexts import reclaim
 from .host.state import Phase
 from .models.idle import idle_limit_ms
 from .models.machine import ModelState
+from .patterns.reclaim import due as patterns_due
 from .requests.line import NS_PER_MS, lacks_room
 from .resilience import wakeups
 from .state import State
@@ -35,6 +37,10 @@ def _certain(state: State) -> Iterator[int]:
         if idle_ms is not None:
             yield max(model.last_used_at + idle_ms * NS_PER_MS, model.retry_at)
     yield from wakeups.certain(state)
+    yield from reclaim.moments(state)
+    moment = patterns_due(state)
+    if moment is not None:
+        yield moment
 
 
 def _possible(state: State) -> Iterator[int]:

@@ -3,6 +3,8 @@
     settings     `Settings`: `load`, `changed`, `domain`
     sections     the settings there are, their defaults and bounds
     servers      those of the providers
+    resilience   those of breakers, retries and recovery
+    contexts     those of conversations, patterns and agents
     kinds        the kinds of settings
     quantities   how numbers, sizes, times, shares and switches are written
     names        how models, folders and files are named

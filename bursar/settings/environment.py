@@ -36,7 +36,8 @@ def read_environment(variables: Mapping[Key, str]) -> dict[str, Any]:
     origin = Environment(PREFIX, variables)
     for key, name in variables.items():
         # pydantic-settings overlooks most of what it does not know.
-        if key[:1] in tables() and len(key) > 1:
+        # Agents have the names that others gave them; providers have small letters only.
+        if len(key) > 1 and (key[:1] in tables() or key[0] == "agents"):
             problem = "cannot be set alone: names of variables do not tell small letters from capitals"
             remedy = f"""Set the table: {origin.spelled(key[:1])}='{{"{key[1]}": …}}'."""
             raise invalid(key, problem, os.environ[name], remedy, origin)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainValidator, SecretStr
 
 from .addresses import device, key, provider, url
-from .names import file, folder, model, models
+from .names import agent, file, folder, model, models
 from .quantities import Size, Time, Whole, or_none, share, switch
 
 Share = Annotated[float, PlainValidator(share)]
@@ -18,6 +18,7 @@ PositiveCount = Annotated[int, PlainValidator(Whole(1))]
 Bytes = Annotated[int, PlainValidator(Size())]
 ModelId = Annotated[str, PlainValidator(model)]
 ModelIds = Annotated[tuple[str, ...], PlainValidator(models)]
+AgentName = Annotated[str, PlainValidator(agent)]
 Folder = Annotated[Path | None, PlainValidator(or_none(folder))]
 Url = Annotated[str | None, PlainValidator(or_none(url))]
 Secret = Annotated[SecretStr | None, PlainValidator(or_none(key))]

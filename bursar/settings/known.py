@@ -13,34 +13,47 @@ from .sections import Sections
 
 _PLANNED = {
     "pressure": ("memory_pressure", "optimization_threshold", "cleanup_interval"),
-    "memory buffers": ("buffers", "max_memory_usage", "memory", "memory_config"),
-    "compression of contexts": ("compression", "compression_config"),
-    "contexts": (
-        "context_config",
-        "context.max_context_per_agent",
-        "context.global_max_context",
-        "context.adaptive_reduction",
-        "context.context_importance_threshold",
+    "a limit on its own memory": (
+        "max_memory_usage",
+        "memory",
+        "memory.max_memory_usage",
+        "memory.gc_interval",
+        "memory_config",
+        "buffers.working",
     ),
+    "buffers that are reserved ahead": ("buffers.context.initial",),
+    "compression that begins with the pressure": ("compression_config.adaptive_threshold",),
+    "levels of priority": ("context_reclamation.priority_levels",),
     "caches": ("cache", "cache_config"),
     "limits for one model": ("model_constraints.max_memory_per_model", "model_constraints.max_cpu_per_model"),
     "a limit on the processors": ("max_cpu_usage",),
     "budgets": ("budgets",),
     "rate limits": ("rate_limits",),
-    "alerts": ("alerts",),
+    "alerts": ("alerts", "memory.alert_threshold"),
     "tuning by itself": ("tuning", "auto_tuning"),
     "a debug log": ("debug",),
     "switches for whole features": (
         "environment",
         "project_id",
         "enable_shared_context",
-        "enable_memory_management",
         "enable_advanced_caching",
-        "enable_context_filtering",
         "enable_production_monitoring",
     ),
 }
 _FEATURES = {name: feature for feature, names in _PLANNED.items() for name in names}
+#: The documents' settings whose names here are not like theirs.
+_RENAMED: dict[str, Key] = {
+    "buffers": ("context",),
+    "context_config": ("context",),
+    "context_reclamation": ("context",),
+    "compression_config": ("compression",),
+    "pattern_reclamation_strategy": ("patterns",),
+    "context.max_context_per_agent": ("context", "per_agent"),
+    "context.global_max_context": ("context", "total"),
+    "context.context_importance_threshold": ("context", "importance_threshold"),
+    "context.compression_threshold": ("context", "compress_at"),
+    "context.max_context_age": ("context", "max_age"),
+}
 
 
 def planned(key: Key) -> str | None:
@@ -80,6 +93,9 @@ def tables() -> frozenset[Key]:
 
 def nearest(key: Key, keys: Collection[Key]) -> Key | None:
     """What was probably meant: one beside it, the one of that name elsewhere, or one with a like path."""
+    renamed = _RENAMED.get(".".join(map(snake, key)))
+    if renamed in keys:
+        return renamed
     meant = _nearest(general(key), keys)
     if meant is None or "*" not in meant:
         return meant

@@ -38,6 +38,16 @@ def models(value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def agent(value: object) -> str:
+    """The name of an agent."""
+    allowed = 'the name of an agent, such as "frontend-specialist"'
+    if not isinstance(value, str):
+        raise Refused("is not the name of an agent", allowed)
+    if not value or not value.isprintable() or value != value.strip() or len(value) > _NAME_LENGTH_MAX:
+        raise Refused("is malformed", allowed)
+    return value
+
+
 def folder(value: object) -> Path:
     """A folder, `~` expanded; it need not be there yet."""
     return _path(value, 'the path of a folder, such as "~/models"')

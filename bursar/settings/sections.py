@@ -1,11 +1,23 @@
 """The settings there are, their defaults and bounds; sizes are kept in bytes and times in seconds."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AliasChoices, Field, PlainValidator
 
 from ..domain.models.eviction import Policy
-from .kinds import Bytes, Count, ModelId, ModelIds, PositiveCount, PositiveSeconds, Seconds, Section, Share
+from .contexts import Agent, Compression, Context, Patterns
+from .kinds import (
+    AgentName,
+    Bytes,
+    Count,
+    ModelId,
+    ModelIds,
+    PositiveCount,
+    PositiveSeconds,
+    Seconds,
+    Section,
+    Share,
+)
 from .quantities import MOST, Size, Time, Whole, or_none
 from .resilience import Breaker, Concurrency, Recovery, Retry
 from .servers import Providers
@@ -53,14 +65,6 @@ class Sampling(Section):
     dead_band: Share = 0.02
 
 
-class Context(Section):
-    """What a model is told of a conversation."""
-
-    #: What becomes of an answer to a prompt that the provider cut: `error` fails it, `warn` logs it and
-    #: marks the answer. The journal has it either way.
-    on_truncation: Literal["error", "warn"] = "error"
-
-
 class Reconcile(Section):
     """How often what the providers hold is compared with what bursar believes."""
 
@@ -75,7 +79,6 @@ class Sections(Section):
     eviction: Eviction = Eviction()
     sampling: Sampling = Sampling()
     reconcile: Reconcile = Reconcile()
-    context: Context = Context()
     #: What a model takes, where the user knows better than the estimate.
     model_sizes: dict[ModelId, Bytes] = {}
     #: Importance of a model for the `priority` policy; higher stays longer. 0 when not listed.
@@ -89,5 +92,10 @@ class Sections(Section):
     retry: Retry = Retry()
     concurrency: Concurrency = Concurrency()
     recovery: Recovery = Recovery()
+    context: Context = Context()
+    compression: Compression = Compression()
+    patterns: Patterns = Patterns()
+    #: Those of which anything is to be said, by name.
+    agents: dict[AgentName, Agent] = {}
     #: Model to the one that answers when it cannot be had.
     fallbacks: dict[ModelId, ModelId] = {}

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 from pydantic import ValidationError
 
 from ..domain import settings as domain
-from . import resilience
+from . import contexts, resilience
 from .files import DEFAULT, missing, read_file
 from .origin import Origin
 from .refusal import checked, refusal
@@ -72,6 +72,10 @@ class Settings(Sections):
             retry=resilience.retry(self.retry),
             concurrency=resilience.concurrency(self.concurrency),
             recovery=resilience.recovery(self.recovery),
+            context=contexts.context(self.context),
+            compression=contexts.compression(self.compression),
+            patterns=contexts.patterns(self.patterns),
+            agents=contexts.agents(self.agents),
             fallbacks=dict(self.fallbacks),
         )
 

@@ -11,6 +11,7 @@ from .servers import Server
 def refuse_impossible(settings: Sections) -> None:
     """Raises `SettingsInvalid` for settings that contradict each other."""
     _pins(settings)
+    _compressing(settings)
     _fallbacks(settings.fallbacks)
     for name in settings.providers.openai:
         _named(("providers", "openai", name), settings.providers.openai[name])
@@ -27,6 +28,15 @@ def _pins(settings: Sections) -> None:
     if limits.memory is not None and size > limits.memory:
         problem = f"take {size} bytes together by model_sizes, and limits.memory is {limits.memory}"
         raise invalid(("pins",), problem, list(pins), "Pin fewer, or raise the limit.", Origin())
+
+
+def _compressing(settings: Sections) -> None:
+    """What is brought down only to where it began would be brought down again at once."""
+    context = settings.context
+    if context.compress_to >= context.compress_at:
+        problem = f"is not less than context.compress_at, which is {context.compress_at}"
+        remedy = "Lower it, or raise context.compress_at."
+        raise invalid(("context", "compress_to"), problem, context.compress_to, remedy, Origin())
 
 
 def _fallbacks(fallbacks: Mapping[str, str]) -> None:

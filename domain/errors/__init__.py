@@ -12,6 +12,16 @@
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
     ├── LeaseExpired                 LEASE_EXPIRED
     ├── ContextTooLarge              CONTEXT_TOO_LARGE
+    ├── InvalidContextId             INVALID_CONTEXT_ID
+    ├── InvalidMessage               INVALID_MESSAGE
+    ├── MessageDamaged               MESSAGE_DAMAGED
+    ├── NoSuchContext                NO_SUCH_CONTEXT
+    ├── ContextUnavailable           CONTEXT_UNAVAILABLE
+    ├── ContextLimitExceeded         CONTEXT_LIMIT_EXCEEDED
+    ├── AgentOverLimit               AGENT_THROTTLED
+    ├── MemoryOptimizationFailed     MEMORY_OPTIMIZATION_FAILED
+    ├── InvalidPattern               INVALID_PATTERN
+    ├── PatternLimitExceeded         PATTERN_LIMIT_EXCEEDED
     ├── PromptTruncated              PROMPT_TRUNCATED
     ├── OutOfMemory                  OUT_OF_MEMORY
     ├── ProviderUnavailable          PROVIDER_UNAVAILABLE
@@ -58,6 +68,16 @@ Each carries the values its message names, as attributes, and a stable `code`.
 """
 
 from .base import BursarError
+from .contexts import (
+    AgentOverLimit,
+    ContextLimitExceeded,
+    ContextUnavailable,
+    InvalidContextId,
+    InvalidMessage,
+    MemoryOptimizationFailed,
+    MessageDamaged,
+    NoSuchContext,
+)
 from .journal import (
     ArchiveMissing,
     CommandConflict,
@@ -96,6 +116,7 @@ from .models import (
     ModelVanished,
     ResourceLimitExceeded,
 )
+from .patterns import InvalidPattern, PatternLimitExceeded
 from .providers import (
     CircuitOpen,
     ContextTooLarge,
@@ -122,6 +143,7 @@ from .requests import (
 )
 
 __all__ = [
+    "AgentOverLimit",
     "AllModelsPinned",
     "ArchiveMissing",
     "BodiesUnusable",
@@ -132,11 +154,16 @@ __all__ = [
     "BursarError",
     "CircuitOpen",
     "CommandConflict",
+    "ContextLimitExceeded",
     "ContextTooLarge",
+    "ContextUnavailable",
     "DeadlineExceeded",
     "FileNotWritten",
     "HeadMoved",
+    "InvalidContextId",
+    "InvalidMessage",
     "InvalidModelId",
+    "InvalidPattern",
     "JournalConflict",
     "JournalCorrupt",
     "JournalNotOwned",
@@ -145,10 +172,13 @@ __all__ = [
     "LeaseExpired",
     "LogNotEmptied",
     "ManagerClosed",
+    "MemoryOptimizationFailed",
+    "MessageDamaged",
     "ModelLoadFailed",
     "ModelUnloadFailed",
     "ModelVanished",
     "NoSuchBody",
+    "NoSuchContext",
     "NoSuchEvent",
     "NoSuchModel",
     "NoSuchPosition",
@@ -159,6 +189,7 @@ __all__ = [
     "NoteInvalid",
     "NothingToRepair",
     "OutOfMemory",
+    "PatternLimitExceeded",
     "PromptTruncated",
     "ProviderAuthFailed",
     "ProviderBusy",

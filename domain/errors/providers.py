@@ -7,7 +7,10 @@ class ContextTooLarge(BursarError):
     """The prompt does not fit the window of the model."""
 
     code = "CONTEXT_TOO_LARGE"
-    message = "the prompt (tokens: {prompt_tokens}) does not fit the window of {model} ({context_tokens})"
+    message = (
+        "the prompt (tokens: {prompt_tokens}) does not fit the window of {model} ({context_tokens}): "
+        "shorten it, or allow it more tokens"
+    )
 
 
 class ProviderUnavailable(BursarError):

@@ -11,7 +11,7 @@ Hand = Literal["own", "external"]
 #: How a model leaves memory: for good, or so that it can be woken.
 Leave = Literal["unload", "sleep"]
 #: Why a model leaves.
-Motive = Literal["evicted", "idle", "operator", "pressure", "shutdown", "recovery"]
+Motive = Literal["evicted", "idle", "operator", "pressure", "shutdown", "recovery", "window"]
 
 
 class OfModel:

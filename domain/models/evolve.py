@@ -14,7 +14,7 @@ from .abilities import abilities
 from .calibration import identity
 from .machine import ModelState, after
 from .sensing import sensed, underreported
-from .sizes import identify, measured
+from .sizes import as_chosen, identify, measured
 from .state import Model, Plan
 from .values import RAM, Residency
 
@@ -55,7 +55,8 @@ def _move(state: State, name: str, event: Event, totals: Totals | None = None, *
 def _described(state: State, body: e.ModelDescribed, _event: Event) -> State:
     name = body.description.model
     model = state.models.get(name) or Model(name=name)
-    return with_model(state, replace(model, description=body.description))
+    description = as_chosen(body.description, model.window_tokens)
+    return with_model(state, replace(model, described=body.description, description=description))
 
 
 def _load_started(state: State, body: e.ModelLoadStarted, event: Event) -> State:
@@ -74,6 +75,7 @@ def _load_started(state: State, body: e.ModelLoadStarted, event: Event) -> State
         expected=ledger.total((held, need)),
         provenance=provenance,
         identity=identity(description) if description else "",
+        asked_tokens=description.context_tokens if description else 0,
         intent=event.position,
         unwanted=False,
         origin="own",
@@ -97,6 +99,7 @@ def _found(state: State, body: e.ModelFound, event: Event) -> State:
     assumed = not abilities(state, body.model).load
     how: dict[str, object] = {"identity": known, "assumed": assumed, "origin": body.origin, "expected": {}}
     # A wish to have it out was about a load that is under way, not about what comes of itself later.
+    how["asked_tokens"] = body.residency.context_tokens
     how["unwanted"] = model is not None and model.unwanted and model.state is ModelState.LOADING
     return _settle(state, body.model, body.residency, event, None, **how)
 
@@ -264,14 +267,14 @@ def _unload_started(state: State, body: e.ModelUnloadStarted, event: Event) -> S
 def _unloaded(state: State, body: e.ModelUnloaded, event: Event) -> State:
     freed = freeing.gone(state, body.model, state.models[body.model].memory)
     totals = replace(state.totals, unloads=state.totals.unloads + 1)
-    return _gone(freed, body.model, event, totals)
+    return _gone(freed, body.model, event, totals, failed_tokens=0)
 
 
 def _written_off(state: State, body: e.ModelWrittenOff, event: Event) -> State:
     return _gone(freeing.gone(state, body.model, {}), body.model, event)
 
 
-def _gone(state: State, name: str, event: Event, totals: Totals | None = None) -> State:
+def _gone(state: State, name: str, event: Event, totals: Totals | None = None, **changes: object) -> State:
     """It takes nothing any more."""
     return _move(
         state,
@@ -283,6 +286,7 @@ def _gone(state: State, name: str, event: Event, totals: Totals | None = None) -
         residency=None,
         assumed=False,
         **_AT_REST,
+        **changes,
     )
 
 

@@ -7,6 +7,7 @@ from ..requests.events import LeaseRevoked
 from ..requests.line import lacks_room
 from ..resilience.fallback import redirect
 from ..resilience.gate import hold
+from .abilities import way_out
 from .admission import Fits, admit
 from .events import (
     FreeRequested,
@@ -26,7 +27,7 @@ from .events import (
 )
 from .growth import tell_excess, tell_shrunk
 from .leaving import drain, may_drain
-from .machine import LOADABLE
+from .machine import LOADABLE, ModelState
 from .plans import assume, start_load
 from .refusals import load_failure, reject
 
@@ -36,6 +37,7 @@ def on_loaded(draft: Draft, fact: ModelLoaded | ModelWoken) -> None:
     tell_excess(draft, fact.model, fact.residency)
     tell_shrunk(draft, fact.model, fact.residency)
     _let_go_if_unwanted(draft, fact.model)
+    _let_go_if_outgrown(draft, fact.model)
 
 
 def on_found(draft: Draft, fact: ModelFound | ResidencyChanged) -> None:
@@ -49,6 +51,20 @@ def _let_go_if_unwanted(draft: Draft, name: str) -> None:
     model = draft.state.models[name]
     if model.unwanted and may_drain(draft.state, model):
         drain(draft, model, "operator", None, Reason(rule="unload.requested"))
+
+
+def _let_go_if_outgrown(draft: Draft, name: str) -> None:
+    """While it was loaded a larger window was chosen for it."""
+    model = draft.state.models[name]
+    tests = Comparisons()
+    if not model.window_tokens or model.description is None or model.state is not ModelState.READY:
+        return
+    if (
+        tests.hold("asked_tokens", model.asked_tokens, "<", model.description.context_tokens)
+        and tests.hold("pinned", int(draft.state.host.pinned(name)), "==", 0)
+        and tests.hold("way_out", way_out(draft.state, model) or "", "==", "unload")
+    ):
+        drain(draft, model, "window", None, Reason(rule="window.outgrown", tests=tests.tests))
 
 
 def on_slept(draft: Draft, fact: ModelSlept) -> None:

@@ -18,6 +18,27 @@ def identify(description: Description | None, residency: Residency) -> str:
     return identity(description) if found == described else ""
 
 
+def as_chosen(described: Description, window_tokens: int) -> Description:
+    """A model as it is loaded: with a window that was chosen, where that is more than its provider's own."""
+    tokens = min(window_tokens, described.most_context_tokens)
+    if tokens <= described.context_tokens:
+        return described
+    return described.model_copy(update={"context_tokens": tokens})
+
+
+def choose_window(state: State, name: str, tokens: int, *, failed_tokens: int | None) -> State:
+    """The state in which a model's next load has such a window; with one that could not be had, if any."""
+    model = state.models[name]
+    described = model.described
+    chosen = replace(
+        model,
+        window_tokens=tokens,
+        description=as_chosen(described, tokens) if described else None,
+        failed_tokens=model.failed_tokens if failed_tokens is None else failed_tokens,
+    )
+    return with_model(state, chosen)
+
+
 def measured(
     state: State, name: str, memory: Amounts, provenance: str, *, again: bool = False, learn: bool = True
 ) -> State:

@@ -56,6 +56,13 @@ class Model:
     expected: Amounts = field(default_factory=dict[str, int])
     #: Bytes by device that it took when it slept last; None before the first time.
     asleep: Amounts | None = None
+    #: As its provider describes it; `description` is that with the window that was chosen.
+    described: Description | None = None
+    #: Window that was chosen for its loads, over all slots; 0 where none was.
+    window_tokens: int = 0
+    #: Window that its last load asked for, and the smallest that could not be had since it was in memory.
+    asked_tokens: int = 0
+    failed_tokens: int = 0
 
 
 @dataclass(frozen=True)

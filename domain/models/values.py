@@ -30,6 +30,8 @@ class Description(Value):
     provenance: str
     #: How keys and values are stored: `f16`, `q8_0`, …
     kv_type: str = "f16"
+    #: Largest window that a load may ask for, over all slots; 0 where it cannot be chosen, or is not known.
+    most_context_tokens: int = 0
 
     @property
     def estimate_bytes(self) -> int:

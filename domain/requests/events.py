@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from ..events import Decision, Fact
 from ..reasons import Reason
 
-Purpose = Literal["chat", "lease", "load"]
+Purpose = Literal["chat", "lease", "load", "embed"]
 Outcome = Literal["completed", "failed"]
 
 

@@ -1,7 +1,7 @@
 """What events about requests and models say of the calls to a provider, before they change anything else.
 
-A call is a chat that holds a lease, or a load. One that was cancelled, or whose end says nothing about the
-provider, counts neither way and gives its permit back.
+A call is a chat or an embedding that holds a lease, or a load. One that was cancelled, or whose end says
+nothing about the provider, counts neither way and gives its permit back.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,9 @@ _TOO_MUCH = ("PROVIDER_BUSY", "PROVIDER_TIMEOUT")
 _BUSY_MS, _BUSY_DOUBLINGS = 1000, 6
 #: The same for one that says "at once", or almost: nobody would stop a load that is refused for ever.
 _BUSY_LEAST_MS = 100
+
+#: What is asked of a provider while a lease is held.
+_CALLS = ("chat", "embed")
 
 _UNKNOWN = Pace()
 
@@ -77,10 +80,15 @@ def _finished(state: State, body: requests.RequestFinished, event: Event) -> Sta
     request = state.requests.get(body.request)
     if request is None or request.waiting:
         return state
-    if request.purpose != "chat" or request.judged:
+    if request.purpose not in _CALLS or request.judged:
         return _released(state, request.model, body.request)
     if body.outcome == "failed":
         return _failed(state, request.model, body.request, body.error_code or "SYSTEM_ERROR", event)
+    if request.purpose == "embed":
+        # How long it takes depends on the texts, of which nothing is known.
+        breaker = breaker_of(state, provider_of(request.model))
+        pace = _pace(breaker, request.model)
+        return _answered(state, breaker, body.request, event, model=request.model, pace=pace, slow=False)
     # With retries it includes attempts that failed, and the waits between them.
     first_token_ms = None if request.retries else body.first_token_ms
     breaker = breaker_of(state, provider_of(request.model))
@@ -99,7 +107,7 @@ def _revoked(state: State, body: requests.LeaseRevoked, event: Event) -> State:
     request = state.requests.get(body.request)
     if request is None or request.waiting:
         return state
-    if request.purpose != "chat":
+    if request.purpose not in _CALLS:
         return _released(state, request.model, body.request)
     return _failed(state, request.model, body.request, body.code, event)
 

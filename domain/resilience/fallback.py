@@ -25,10 +25,11 @@ def chain(fallbacks: Mapping[str, str], model: str) -> tuple[str, ...]:
 def redirect(draft: Draft, request: Request, rule: str) -> bool:
     """Have the first that can answer do so, if the settings name any; never one that was turned away from.
 
-    Who wants a model in memory, and no answer, wants no other.
+    Who wants a model in memory, and no answer, wants no other; nor does who wants vectors, which can only be
+    compared with the same model's.
     """
     tests = Comparisons()
-    if request.purpose == "load":
+    if request.purpose in ("load", "embed"):
         return False
     for name in chain(draft.state.host.settings.fallbacks, request.model):
         if name not in request.left and _can_answer(draft.state, name, tests):

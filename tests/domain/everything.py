@@ -32,6 +32,7 @@ from .scripts import (
     Unload,
     Wait,
 )
+from .talks import talks
 
 _LIMITS = Limits(
     max_models_loaded=2,
@@ -159,6 +160,7 @@ EVERYTHING = Script(
         *_PART,
         *_HANDS,
         *_TROUBLE,
+        *talks(_LIMITS),
         Configure(Settings(limits=_TIGHT)),
         Wait(60_000),
         Ask("a", 30_000),

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bursar.domain.contexts.events import PruneAsked, SummaryMade
+from bursar.domain.contexts.spans import length
+from bursar.domain.events import Fact
 from bursar.domain.models.events import FreeRequested, PinChanged, UnloadRequested
 from bursar.domain.models.machine import ModelState
 from bursar.domain.providers.values import Capabilities
@@ -263,6 +266,64 @@ class Restart:
         world.start(*self.early)
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Somebody says that something happened, which the world itself knows nothing of."""
+
+    fact: Fact
+
+    def play(self, world: World) -> None:
+        world.submit(self.fact)
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """A summary of what is being compressed is there."""
+
+    context: str
+    tokens: int
+
+    def play(self, world: World) -> None:
+        context = world.state.contexts.named.get(self.context)
+        if context is None:
+            return
+        world.submit(
+            SummaryMade(
+                context=self.context,
+                revision=context.revision,
+                replacing=context.replacing,
+                address="b" * 64,
+                size=self.tokens * 4,
+                tokens=self.tokens,
+                counted_by="script",
+                method="extractive",
+                facts=1,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """A context is to have fewer tokens; the older a message the less it matters."""
+
+    context: str
+    target_tokens: int
+
+    def play(self, world: World) -> None:
+        context = world.state.contexts.named.get(self.context)
+        if context is None:
+            return
+        world.submit(
+            PruneAsked(
+                context=self.context,
+                revision=context.revision,
+                target_tokens=self.target_tokens,
+                scores=tuple(range(length(context.window))),
+                scorer="script",
+            )
+        )
+
+
 Action = (
     Wait
     | Ask
@@ -285,6 +346,9 @@ Action = (
     | Sample
     | Replace
     | Restart
+    | Tell
+    | SumUp
+    | Prune
 )
 
 

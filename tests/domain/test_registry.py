@@ -58,6 +58,7 @@ def test_every_event_says_what_it_is_about(body: type[Body]) -> None:
     description = described("llama:a").description
     fields: dict[str, Any] = {"model": "llama:a", "request": 7, "intent": 5, "description": description}
     fields |= {"forgotten": "3fa9", "event": 5, "provider": "llama"}
+    fields |= {"context": "c", "agent": "a", "pattern": "p"}
     event = body.model_construct(**{name: fields[name] for name in fields if name in body.model_fields})
     category, slash, name = event.subject(9).partition("/")
     known = {
@@ -73,6 +74,9 @@ def test_every_event_says_what_it_is_about(body: type[Body]) -> None:
         "description",
         "subject",
         "event",
+        "context",
+        "agent",
+        "pattern",
     }
     assert category in known
     assert bool(slash and name) == (category != "host")

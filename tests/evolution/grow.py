@@ -26,6 +26,7 @@ from bursar.eventstore.records import Record
 from bursar.projections.history import to_draft
 
 from ..domain.everything import EVERYTHING
+from ..domain.talks import talks
 from .released import ROWS, SEALS, covered, histories, line, sealed, seals
 
 _WORLDS = 300
@@ -79,6 +80,7 @@ def _pieces(rows: list[Record], missing: set[Key]) -> Iterator[list[Record]]:
 
 def _candidates() -> Iterator[list[Record]]:
     yield _rows(EVERYTHING.play().history)
+    yield _rows(replace(EVERYTHING, actions=talks(EVERYTHING.settings.limits)).play().history)
     for seed in range(_WORLDS):
         random = Random(seed)
         actions = tuple(random.choice(EVERYTHING.actions) for _ in range(_ACTIONS))

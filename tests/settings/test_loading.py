@@ -1,7 +1,6 @@
 """Settings from files and the environment: who wins, and what is said of what cannot be."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -10,25 +9,11 @@ from typing import Any
 
 import pytest
 
-from bursar.domain.errors import SettingsInvalid
 from bursar.settings import Settings
 
-#: What the documents show, as far as bursar has it.
-DOCUMENT = {
-    "limits": {"maxModelsLoaded": 3, "memoryThreshold": 0.8, "inactivityTimeout": 300000},
-    "modelSizes": {"deepseek-r1:14b": 14000, "qwen2.5-coder": 7000},
-}
+from .support import refused
 
 pytestmark = pytest.mark.usefixtures("folder")
-
-
-def refused(config: str | Path | None = None, **arguments: Any) -> str:
-    """The message of the refusal."""
-    with pytest.raises(SettingsInvalid) as error:
-        Settings.load(config, **arguments)
-    message = str(error.value)
-    assert "\n" not in message
-    return message
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -147,93 +132,6 @@ def test_a_directory_in_the_place_of_the_file_is_not_passed_over() -> None:
     assert refused().startswith("bursar.toml: is not a file (given: a directory)")
 
 
-# --- the documents' JSON -------------------------------------------------------------------------------
-
-
-def document(values: object) -> Path:
-    """A file in the documents' shape."""
-    path = Path("optimization.production.json")
-    path.write_text(values if isinstance(values, str) else json.dumps(values))
-    return path
-
-
-def test_the_documents_json_is_read_in_its_own_units() -> None:
-    assert Settings.load(document(DOCUMENT)) == Settings(
-        limits={"max_models_loaded": 3, "memory_threshold": 0.8, "inactivity_timeout": "5m"},
-        model_sizes={"deepseek-r1:14b": "14 GB", "qwen2.5-coder": "7 GB"},
-    )
-
-
-def test_the_documents_policy_for_models_is_read() -> None:
-    policy = {"modelConstraints": {"maxSimultaneousModels": 2}, "unloadStrategy": "priority"}
-    settings = Settings.load(document(policy))
-    assert settings == Settings(limits={"max_models_loaded": 2}, eviction={"policy": "priority"})
-
-
-def test_text_in_the_documents_json_has_its_own_unit() -> None:
-    written = {"limits": {"inactivityTimeout": "90s"}, "modelSizes": {"a": "1 GiB", "b": 0.5}}
-    settings = Settings.load(document(written))
-    assert settings.limits.inactivity_timeout == 90
-    assert settings.model_sizes == {"a": 1024**3, "b": 500_000}
-
-
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        (
-            {"limits": {"maxModelsLoaded": 0}},
-            "limits.maxModelsLoaded: is less than 1 (given: 0 in optimization.production.json).",
-        ),
-        ({"limits": {"inactivityTimeout": -5}}, "limits.inactivityTimeout: is negative (given: '-5 ms' in"),
-        ({"modelSizes": {"a": -1}}, "modelSizes.a: is negative (given: '-1 MB' in"),
-        ({"modelSizes": {"a": True}}, "modelSizes.a: is not a size (given: True in"),
-        ({"modelSizes": 3}, "modelSizes: is not a table (given: 3 in"),
-        ({"limits": [1]}, "limits: is not a table (given: [1] in"),
-        ({"unloadStrategy": "random"}, "unloadStrategy: is none of the choices (given: 'random' in"),
-        (
-            {"limits": {"maxModelLoaded": 3}},
-            (
-                "limits.maxModelLoaded: is not a setting (given: 3 in optimization.production.json)."
-                " Did you mean limits.maxModelsLoaded?"
-            ),
-        ),
-        # Our own names belong into bursar.toml.
-        ({"limits": {"max_models_loaded": 3}}, "limits.max_models_loaded: is not a setting (given: 3 in"),
-        (
-            {"buffers": {"context": {"initial": 2000}}},
-            "buffers: is for what bursar cannot do yet: memory buffers",
-        ),
-        ({"memoryPressure": {}}, "memoryPressure: is for what bursar cannot do yet: pressure (given: {} in"),
-        ({"debug": True}, "debug: is for what bursar cannot do yet: a debug log (given: True in"),
-        ({"cache": {"l1MaxSize": 1000}}, "cache: is for what bursar cannot do yet: caches"),
-        ({"autoTuning": True}, "autoTuning: is for what bursar cannot do yet: tuning by itself"),
-        ({"enableMemoryManagement": True}, "enableMemoryManagement: is for what bursar cannot do yet"),
-        (
-            {"modelConstraints": {"maxMemoryPerModel": 1}},
-            "modelConstraints.maxMemoryPerModel: is for what bursar cannot do yet: limits for one model",
-        ),
-        (
-            {"limits": {"maxModelsLoaded": 1}, "modelConstraints": {"maxSimultaneousModels": 2}},
-            "modelConstraints.maxSimultaneousModels: sets the same as limits.maxModelsLoaded (given: 2 in",
-        ),
-        ('{"limits": NaN}', "optimization.production.json: is not JSON (given: NaN is not a number in JSON)"),
-        (
-            '{"limits": {}, "limits": {}}',
-            "optimization.production.json: is not JSON (given: 'limits' is given",
-        ),
-        (
-            '{"limits":\n  {maxModelsLoaded: 3}}',
-            "optimization.production.json, line 2: is not JSON: expecting property name enclosed in double",
-        ),
-        ("", "optimization.production.json, line 1: is not JSON: expecting value (given: nothing). Mend"),
-        ("[" * 100_000, "optimization.production.json: is not JSON that can be read (given: tables nested"),
-        ('{"modelSizes": {"a": 1e400}}', "modelSizes.a: is not a size (given: 'Infinity MB' in"),
-    ],
-)
-def test_a_mistake_in_the_documents_json_is_named_as_it_stands_there(written: object, message: str) -> None:
-    assert refused(document(written)).startswith(message)
-
-
 # --- the environment -----------------------------------------------------------------------------------
 
 
@@ -254,6 +152,13 @@ def test_a_mistake_in_the_documents_json_is_named_as_it_stands_there(written: ob
         ("PRIORITIES", '{"a": -1}', {"priorities": {"a": -1}}),
         ("PINS", '["b", "a"]', {"pins": ["b", "a"]}),
         ("PROVIDERS__LLAMA__FOLDER", "/srv/models", {"providers": {"llama": {"folder": "/srv/models"}}}),
+        ("CONTEXT__IDLE", "none", {"context": {"idle": None}}),
+        ("CONTEXT__TOTAL", "2 GB", {"context": {"total": 2_000_000_000}}),
+        ("CONTEXT__GLOBAL", "2 GB", {"context": {"total": 2_000_000_000}}),
+        ("CONTEXT__PRESERVE__RECENT", "true", {"context": {"preserve": {"recent": True}}}),
+        ("COMPRESSION__RATIO", "50%", {"compression": {"ratio": 0.5}}),
+        ("PATTERNS__MAX_AGE", "7d", {"patterns": {"max_age": 604_800}}),
+        ("AGENTS", '{"Front-End": {"limit": "1 MB"}}', {"agents": {"Front-End": {"limit": 1_000_000}}}),
         ("PROVIDERS__LLAMA__SLOTS", "4", {"providers": {"llama": {"slots": 4}}}),
         # Nothing of ours.
         ("JOURNAL", "journal.db", {}),
@@ -343,6 +248,16 @@ def test_a_variable_sets_what_it_names(
                 " names of variables do not tell small letters from capitals"
                 " (given: '7 GB' from BURSAR_MODEL_SIZES__QWEN)."
                 " Set the table: BURSAR_MODEL_SIZES='{\"qwen\": …}'."
+            ),
+        ),
+        (
+            "BURSAR_AGENTS__ANN__LIMIT",
+            "1 MB",
+            (
+                "agents.ann.limit: cannot be set alone:"
+                " names of variables do not tell small letters from capitals"
+                " (given: '1 MB' from BURSAR_AGENTS__ANN__LIMIT)."
+                " Set the table: BURSAR_AGENTS='{\"ann\": …}'."
             ),
         ),
     ],

@@ -83,23 +83,25 @@ def test_the_documented_name_with_its_unit_is_another_name(name: str) -> None:
         ({"limitz": {}}, "limitz", "is not a setting", "Did you mean limits?"),
         ({"max_models_loaded": 3}, "max_models_loaded", "is not a setting", "limits.max_models_loaded?"),
         ({"queue": {"x": 1}}, "queue.x", "is not a setting", "There are max_waiting."),
-        ({"zzz": 1}, "zzz", "is not a setting", "There are breaker, concurrency, context,"),
+        ({"zzz": 1}, "zzz", "is not a setting", "There are agents, breaker, compression,"),
         # What pydantic-settings would take for an order to itself.
         ({"_env_file": "x"}, "_env_file", "is not a setting", "There are"),
         ({"_cli_parse_args": True}, "_cli_parse_args", "is not a setting", "There are"),
         # The documents' features that are still to come.
         ({"memory_pressure": {}}, "memory_pressure", "is for what bursar cannot do yet: pressure", "Leave"),
         (
-            {"buffers": {"context": {}}},
-            "buffers",
-            "is for what bursar cannot do yet: memory buffers",
+            {"memory": {"agent_memory_limit": 256}},
+            "memory",
+            "is for what bursar cannot do yet: a limit on its own memory",
             "Leave",
         ),
+        # Those whose names are others here.
+        ({"buffers": {"context": {}}}, "buffers", "is not a setting", "Did you mean context?"),
         (
             {"context": {"global_max_context": 1000}},
             "context.global_max_context",
-            "is for what bursar cannot do yet: contexts",
-            "Leave",
+            "is not a setting",
+            "Did you mean context.total?",
         ),
         ({"context": {"on_truncation": "ignore"}}, "context.on_truncation", "is none of the choices", "warn"),
         # Wrong shapes.

@@ -19,6 +19,7 @@ RULES: dict[str, Rule] = {
         packaging.every_package_is_listed,
         packaging.every_data_file_ships,
         purity.the_domain_imports_nothing_impure,
+        purity.what_decides_imports_no_measures,
         purity.the_domain_calls_nothing_impure,
         purity.the_domain_knows_no_floats,
         order.the_domain_iterates_no_sets,

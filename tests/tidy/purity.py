@@ -54,6 +54,13 @@ IMPURE = frozenset(
     }
 )
 
+#: Folders that measure texts, in floats: what they find enters in facts, as integers, and nothing that
+#: decides may import them.
+MEASURING = ("domain/selection/", "domain/counting/measures/")
+_MEASURES = ("bursar.domain.selection", "bursar.domain.counting.measures")
+#: What they may import besides.
+_FLOATING = frozenset({"array", "math", "unicodedata"})
+
 #: (file, name of the field, or of the method that returns it) to the reason why it may be a float.
 FLOATS = {
     ("domain/ports.py", "temperature"): "handed through to the provider; in no state and in no event",
@@ -64,10 +71,21 @@ FLOATS = {
 def the_domain_imports_nothing_impure(tree: Tree) -> Iterator[str]:
     """Time, ids, readings and chance enter in facts only."""
     for source in tree.domain:
+        allowed = PURE | _FLOATING if source.path.startswith(MEASURING) else PURE
         for imported in source.imports:
-            pure = imported.is_within("bursar") or any(map(imported.is_within, PURE))
+            pure = imported.is_within("bursar") or any(map(imported.is_within, allowed))
             if not pure or "float" in imported.name.lower():
                 yield source.at(imported.line, f"the domain may not import {imported.name}")
+
+
+def what_decides_imports_no_measures(tree: Tree) -> Iterator[str]:
+    """Floats may differ from machine to machine: a decision taken from them could not be taken again."""
+    for source in tree.domain:
+        if source.path.startswith(MEASURING):
+            continue
+        for imported in source.imports:
+            if any(map(imported.is_within, _MEASURES)):
+                yield source.at(imported.line, f"what decides may not import {imported.name}")
 
 
 def the_domain_calls_nothing_impure(tree: Tree) -> Iterator[str]:
@@ -82,6 +100,8 @@ def the_domain_knows_no_floats(tree: Tree) -> Iterator[str]:
     """Floats differ from machine to machine in the last bit, and integers do not."""
     used: set[tuple[str, str]] = set()
     for source in tree.domain:
+        if source.path.startswith(MEASURING):
+            continue
         allowed = dict(_allowed_floats(source))
         used.update((source.path, field) for field in allowed.values())
         for node in ast.walk(source.syntax):

@@ -1,0 +1,1 @@
+"""Settings: what holds, where from, and what is said of what cannot be."""
