@@ -13,21 +13,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .blocking import BlockingManager, open_sync
     from .chat import Answer, ChatStream
+    from .contexts.conversing import ContextStream
+    from .contexts.handle import ContextHandle
+    from .domain.contexts.events import ContextCompressed, ContextPruned
+    from .domain.contexts.keeping import ModelCached
+    from .domain.contexts.relief import AgentThrottled, MemoryOptimized, WorkingMemoryReduced
     from .domain.errors import (
+        AgentOverLimit,
         AllModelsPinned,
         BursarError,
         CircuitOpen,
+        ContextLimitExceeded,
         ContextTooLarge,
+        ContextUnavailable,
         DeadlineExceeded,
+        InvalidContextId,
+        InvalidMessage,
         InvalidModelId,
         JournalConflict,
         JournalCorrupt,
         JournalUnusable,
         LeaseExpired,
         ManagerClosed,
+        MemoryOptimizationFailed,
+        MessageDamaged,
         ModelLoadFailed,
         ModelUnloadFailed,
         ModelVanished,
+        NoSuchContext,
         OutOfMemory,
         PromptTruncated,
         ProviderAuthFailed,
@@ -43,7 +56,7 @@ if TYPE_CHECKING:
     )
     from .domain.events import Event
     from .domain.models.events import ModelFound, ModelLoaded, ModelLost, ModelUnloaded, ResourcesFreed
-    from .domain.ports import Chunk, Message
+    from .domain.ports import Chunk, Message, ToolCall
     from .manager import ResourceManager
     from .opening import open
     from .settings import Settings
@@ -51,22 +64,35 @@ if TYPE_CHECKING:
 _HOME = {
     **dict.fromkeys(("BlockingManager", "open_sync"), ".blocking"),
     **dict.fromkeys(("Answer", "ChatStream"), ".chat"),
+    "ContextHandle": ".contexts.handle",
+    "ContextStream": ".contexts.conversing",
+    **dict.fromkeys(("ContextCompressed", "ContextPruned"), ".domain.contexts.events"),
+    "ModelCached": ".domain.contexts.keeping",
+    **dict.fromkeys(("AgentThrottled", "MemoryOptimized", "WorkingMemoryReduced"), ".domain.contexts.relief"),
     **dict.fromkeys(
         (
+            "AgentOverLimit",
             "AllModelsPinned",
             "BursarError",
             "CircuitOpen",
+            "ContextLimitExceeded",
             "ContextTooLarge",
+            "ContextUnavailable",
             "DeadlineExceeded",
+            "InvalidContextId",
+            "InvalidMessage",
             "InvalidModelId",
             "JournalConflict",
             "JournalCorrupt",
             "JournalUnusable",
             "LeaseExpired",
             "ManagerClosed",
+            "MemoryOptimizationFailed",
+            "MessageDamaged",
             "ModelLoadFailed",
             "ModelUnloadFailed",
             "ModelVanished",
+            "NoSuchContext",
             "OutOfMemory",
             "PromptTruncated",
             "ProviderAuthFailed",
@@ -86,13 +112,15 @@ _HOME = {
     **dict.fromkeys(
         ("ModelFound", "ModelLoaded", "ModelLost", "ModelUnloaded", "ResourcesFreed"), ".domain.models.events"
     ),
-    **dict.fromkeys(("Chunk", "Message"), ".domain.ports"),
+    **dict.fromkeys(("Chunk", "Message", "ToolCall"), ".domain.ports"),
     "ResourceManager": ".manager",
     "open": ".opening",
     "Settings": ".settings",
 }
 
 __all__ = [
+    "AgentOverLimit",
+    "AgentThrottled",
     "AllModelsPinned",
     "Answer",
     "BlockingManager",
@@ -100,16 +128,28 @@ __all__ = [
     "ChatStream",
     "Chunk",
     "CircuitOpen",
+    "ContextCompressed",
+    "ContextHandle",
+    "ContextLimitExceeded",
+    "ContextPruned",
+    "ContextStream",
     "ContextTooLarge",
+    "ContextUnavailable",
     "DeadlineExceeded",
     "Event",
+    "InvalidContextId",
+    "InvalidMessage",
     "InvalidModelId",
     "JournalConflict",
     "JournalCorrupt",
     "JournalUnusable",
     "LeaseExpired",
     "ManagerClosed",
+    "MemoryOptimizationFailed",
+    "MemoryOptimized",
     "Message",
+    "MessageDamaged",
+    "ModelCached",
     "ModelFound",
     "ModelLoadFailed",
     "ModelLoaded",
@@ -117,6 +157,7 @@ __all__ = [
     "ModelUnloadFailed",
     "ModelUnloaded",
     "ModelVanished",
+    "NoSuchContext",
     "OutOfMemory",
     "PromptTruncated",
     "ProviderAuthFailed",
@@ -131,7 +172,9 @@ __all__ = [
     "ResourcesFreed",
     "Settings",
     "SettingsInvalid",
+    "ToolCall",
     "Unsupported",
+    "WorkingMemoryReduced",
     "open",
     "open_sync",
 ]

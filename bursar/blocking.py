@@ -8,19 +8,34 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-from .chat import Answer, AnyMessage, ChatOptions
+from .chat import Answer, ChatOptions
+from .contexts.conversing import Select
+from .contexts.relieving import Strategy
+from .contexts.results import (
+    ContextRow,
+    ForgottenContext,
+    MovedToCache,
+    OptimizedMemory,
+    Reduced,
+    ReducedMemory,
+    RestoredContext,
+    RestoredMessages,
+)
 from .domain.events import Body, Event
 from .domain.models.events import ResourcesFreed
-from .domain.ports import Chunk, Provider
+from .domain.ports import Chunk, Message, Provider
 from .domain.resilience.events import Wished
 from .engine.leases import Lease
 from .listeners import Subscription
 from .manager import ResourceManager
+from .messages import AnyMessage
 from .opening import open as open_async
+from .patterns.values import Pattern, PatternRow
 from .projections.metrics import ResourceMetrics
 from .projections.models import ModelRow
 from .projections.why import Explanation
 from .settings import Settings
+from .vectors import Vectors
 
 T = TypeVar("T")
 
@@ -130,6 +145,10 @@ class BlockingManager:
         chat = self._run(self.manager.chat(model, messages, stream=True, **options))
         return self._iterate(chat.__anext__, chat.aclose)
 
+    def embed(self, model: str, texts: Sequence[str], **options: Any) -> Vectors:
+        """See `ResourceManager.embed`."""
+        return self._run(self.manager.embed(model, texts, **options))
+
     def pin(self, model: str) -> None:
         """See `ResourceManager.pin`."""
         self._run(self.manager.pin(model))
@@ -170,6 +189,158 @@ class BlockingManager:
     def resource_metrics(self) -> ResourceMetrics:
         """See `ResourceManager.resource_metrics`."""
         return self._call(self.manager.resource_metrics)
+
+    def open_context(self, context: str, **terms: Any) -> None:
+        """See `ResourceManager.open_context`; what is done with it is done by its id."""
+        self._run(self.manager.open_context(context, **terms))
+
+    def add_message(self, context: str, message: AnyMessage, **said: Any) -> int:
+        """See `ResourceManager.add_message`."""
+        return self._run(self.manager.add_message(context, message, **said))
+
+    def add_messages(self, context: str, messages: Sequence[AnyMessage]) -> list[int]:
+        """See `ResourceManager.add_messages`."""
+        return self._run(self.manager.add_messages(context, messages))
+
+    def pin_message(self, context: str, ordinal: int, **said: Any) -> None:
+        """See `ResourceManager.pin_message`."""
+        self._run(self.manager.pin_message(context, ordinal, **said))
+
+    def messages(self, context: str) -> list[Message]:
+        """See `ResourceManager.messages`."""
+        return self._run(self.manager.messages(context))
+
+    def message(self, context: str, ordinal: int) -> Message:
+        """See `ResourceManager.message`."""
+        return self._run(self.manager.message(context, ordinal))
+
+    def compress_context(self, what: str, **options: Any) -> Reduced:
+        """See `ResourceManager.compress_context`."""
+        return self._run(self.manager.compress_context(what, **options))
+
+    def prune_context(self, what: str, **options: Any) -> Reduced:
+        """See `ResourceManager.prune_context`."""
+        return self._run(self.manager.prune_context(what, **options))
+
+    def restore_messages(
+        self, context: str, ordinals: Sequence[int] | None = None, *, to: int | None = None
+    ) -> RestoredMessages:
+        """See `ResourceManager.restore_messages`."""
+        return self._run(self.manager.restore_messages(context, ordinals, to=to))
+
+    def move_to_cache(self, what: str) -> MovedToCache:
+        """See `ResourceManager.move_to_cache`."""
+        return self._run(self.manager.move_to_cache(what))
+
+    def restore_context(self, context: str) -> RestoredContext:
+        """See `ResourceManager.restore_context`."""
+        return self._run(self.manager.restore_context(context))
+
+    def reduce_working_memory(self, what: str) -> ReducedMemory:
+        """See `ResourceManager.reduce_working_memory`."""
+        return self._run(self.manager.reduce_working_memory(what))
+
+    def optimize_memory(
+        self, model: str | None = None, *, strategy: Strategy | None = None
+    ) -> OptimizedMemory:
+        """See `ResourceManager.optimize_memory`."""
+        return self._run(self.manager.optimize_memory(model, strategy=strategy))
+
+    def optimize_agent_context(
+        self, agent: str, context: str | Sequence[AnyMessage], query: str, max_tokens: int, **options: Any
+    ) -> list[Message]:
+        """See `ResourceManager.optimize_agent_context`."""
+        return self._run(self.manager.optimize_agent_context(agent, context, query, max_tokens, **options))
+
+    def should_throttle(self, agent: str) -> bool:
+        """See `ResourceManager.should_throttle`."""
+        return self._call(lambda: self.manager.should_throttle(agent))
+
+    def recommended_context_size(self, agent: str, requested_tokens: int) -> int:
+        """See `ResourceManager.recommended_context_size`."""
+        return self._call(lambda: self.manager.recommended_context_size(agent, requested_tokens))
+
+    def configure_compression(self, **changes: Any) -> Settings:
+        """See `ResourceManager.configure_compression`."""
+        return self._run(self.manager.configure_compression(**changes))
+
+    def close_context(self, context: str) -> None:
+        """See `ResourceManager.close_context`."""
+        self._run(self.manager.close_context(context))
+
+    def forget_context(self, context: str, **why: Any) -> ForgottenContext:
+        """See `ResourceManager.forget_context`."""
+        return self._run(self.manager.forget_context(context, **why))
+
+    def contexts(self) -> list[ContextRow]:
+        """See `ResourceManager.contexts`."""
+        return self._call(self.manager.contexts)
+
+    @overload
+    def chat_in(
+        self,
+        context: str,
+        message: str | AnyMessage | None = None,
+        *,
+        stream: Literal[False] = False,
+        select: Select = "importance",
+        importance: float | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Answer: ...
+
+    @overload
+    def chat_in(
+        self,
+        context: str,
+        message: str | AnyMessage | None = None,
+        *,
+        stream: Literal[True],
+        select: Select = "importance",
+        importance: float | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Iterator[Chunk]: ...
+
+    def chat_in(
+        self,
+        context: str,
+        message: str | AnyMessage | None = None,
+        *,
+        stream: bool = False,
+        select: Select = "importance",
+        importance: float | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Answer | Iterator[Chunk]:
+        """See `ResourceManager.chat_in`; with `stream=True` an iterator, as of `chat`."""
+        if not stream:
+            return self._run(
+                self.manager.chat_in(context, message, select=select, importance=importance, **options)
+            )
+        chat = self._run(
+            self.manager.chat_in(
+                context, message, stream=True, select=select, importance=importance, **options
+            )
+        )
+        return self._iterate(chat.__anext__, chat.aclose)
+
+    def store_pattern(self, name: str, text: str, **options: Any) -> None:
+        """See `ResourceManager.store_pattern`."""
+        self._run(self.manager.store_pattern(name, text, **options))
+
+    def pattern(self, name: str) -> Pattern | None:
+        """See `ResourceManager.pattern`."""
+        return self._run(self.manager.pattern(name))
+
+    def patterns(self, **wanted: Any) -> list[PatternRow]:
+        """See `ResourceManager.patterns`."""
+        return self._call(lambda: self.manager.patterns(**wanted))
+
+    def find_patterns(self, query: str, **options: Any) -> list[PatternRow]:
+        """See `ResourceManager.find_patterns`."""
+        return self._run(self.manager.find_patterns(query, **options))
+
+    def remove_pattern(self, name: str) -> bool:
+        """See `ResourceManager.remove_pattern`."""
+        return self._run(self.manager.remove_pattern(name))
 
     def _iterate(
         self, following: Callable[[], Coroutine[Any, Any, T]], close: Callable[[], Coroutine[Any, Any, None]]

@@ -11,6 +11,13 @@ _log = get_logger("bursar.listeners")
 
 _NAMES = {name for name, _version in REGISTRY}
 
+#: What the documents call otherwise than the journal does.
+_DOCUMENTS = {
+    "workingMemoryOptimized": "WorkingMemoryReduced",
+    "compressionMetrics": "ContextCompressed",
+    "compressionStatus": "ContextCompressed",
+}
+
 
 class Subscription:
     """A callback that is called until it is cancelled."""
@@ -34,7 +41,7 @@ class Listeners:
         name = event if isinstance(event, str) or event is None else event.name
         if name is not None:
             # The documents' names begin with a small letter.
-            recorded = name[:1].upper() + name[1:]
+            recorded = _DOCUMENTS.get(name, name[:1].upper() + name[1:])
             if recorded not in _NAMES:
                 raise NoSuchEvent(name=name)
             name = recorded

@@ -6,8 +6,17 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack, cast, get_args, overload
 
-from .chat import Answer, AnyMessage, ChatOptions, ChatStream, read_options
-from .domain.errors import BursarError, InvalidModelId, ManagerClosed, ModelUnloadFailed, Unsupported
+from .chat import Answer, ChatOptions, ChatStream, read_options
+from .contexts.handle import OpensContexts
+from .contexts.shell import Contexts
+from .domain.errors import (
+    BursarError,
+    InvalidModelId,
+    ManagerClosed,
+    ModelUnloadFailed,
+    ModelVanished,
+    Unsupported,
+)
 from .domain.events import Body, Event
 from .domain.host.events import SettingsChanged
 from .domain.models.events import (
@@ -37,6 +46,9 @@ from .engine.shutdown import Shutdown
 from .eventstore.reader import Reader
 from .eventstore.subscriptions import Subscription as JournalSubscription
 from .listeners import Listeners, Subscription
+from .messages import AnyMessage
+from .patterns.methods import PatternMethods
+from .patterns.shelf import PatternShelf
 from .projections.history import to_event
 from .projections.metrics import ResourceMetrics, resource_metrics
 from .projections.models import ModelRow, Tally, model_table
@@ -44,6 +56,7 @@ from .projections.why import Explanation, why
 from .providers import Directory
 from .settings import Settings
 from .truncations import Truncations
+from .vectors import Vectors, vectors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +74,11 @@ class Parts:
     shutdown: Shutdown
     #: Compares what a provider holds with what the journal says.
     compare: Callable[[str], Awaitable[object]]
+    contexts: Contexts
+    patterns: PatternShelf
 
 
-class ResourceManager:
+class ResourceManager(OpensContexts, PatternMethods):
     """Decides which models are in memory, and lends them. Open one with `bursar.open`.
 
     Every method that asks for a model may raise `InvalidModelId`, `ResourceLimitExceeded`,
@@ -75,6 +90,9 @@ class ResourceManager:
         self._engine = parts.engine
         self._settings = settings
         self._tally = Tally()
+        self._contexts = parts.contexts
+        self._contexts.serve(self)
+        self._patterns = parts.patterns
         self._truncations = Truncations(parts.engine, lambda: self._settings.context.on_truncation)
 
     @property
@@ -190,6 +208,40 @@ class ResourceManager:
         chat = ChatStream(lease, chunks, self._truncations.note, anew)
         return chat if stream else await chat.collect()
 
+    async def embed(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        priority: int = 0,
+        deadline_s: float | None = None,
+        agent: str = "",
+    ) -> Vectors:
+        """A vector for each text, from a leased model; they can be compared with those of the same model.
+
+        Where the model turns out to be gone it is asked for anew, once. Raises besides what `lease` raises:
+        `Unsupported` for a provider or a model that makes none, `ModelVanished`, `ContextTooLarge` for a text
+        that is too long, `LeaseExpired`, `ProviderUnavailable`.
+        """
+        wish = Wish("embed", agent, priority, deadline_s)
+        begun = asyncio.get_running_loop().time()
+        lease = await self._acquire(model, wish)
+
+        async def send(model: str) -> AsyncGenerator[Vectors, None]:
+            target = self._parts.directory.find(model)
+            yield await target.provider.embed(target.name, texts)
+
+        try:
+            return await vectors_of(lease, attempts(self._engine, lease, send))
+        except ModelVanished:
+            if self._settings.retry.max_attempts == 1:
+                raise
+        with suppress(BursarError):
+            await self._parts.compare(provider_of(lease.model))
+        left = wish.after(asyncio.get_running_loop().time() - begun)
+        lease = await self._acquire(model, left, after=lease.request)
+        return await vectors_of(lease, attempts(self._engine, lease, send))
+
     async def pin(self, model: str) -> None:
         """Never evict a model, from now on; it is not loaded by that."""
         await self._change_pin(model, pinned=True)
@@ -274,6 +326,7 @@ class ResourceManager:
 
     async def close(self) -> None:
         """Close before the block that opened it ends: nobody new is served, and its models leave."""
+        await self._patterns.close()
         await self._parts.shutdown.run()
 
     async def _acquire(self, model: str, wish: Wish, after: int | None = None) -> Lease:

@@ -16,6 +16,9 @@ import apsw
 from .adapters.clock import SystemClock
 from .adapters.logs import get_logger
 from .configured import build, find_sites
+from .contexts.shell import Contexts
+from .contexts.vault import Vault
+from .counting import Counter
 from .domain.host.events import ManagerStarted, SettingsChanged
 from .domain.ports import Clock, Provider, Sensor
 from .engine.desk import Desk
@@ -38,6 +41,7 @@ from .eventstore.subscriptions import Subscription
 from .eventstore.views.index import IndexedReader
 from .listeners import Listeners
 from .manager import Parts, ResourceManager
+from .patterns.shelf import PatternShelf
 from .projections.snapshots import code_fingerprint, event_ns, restored
 from .projections.views import VIEWS
 from .providers import Directory
@@ -104,12 +108,15 @@ async def serve(
         keeper = Keeper(snapshots, found, partial(event_ns, reader))
         directory = Directory(providers)
         desk, listeners, effects = Desk(), Listeners(), Effects(engine, directory)
-        for listener in (desk.hear, listeners.hear, effects.hear, partial(keeper.hear, engine)):
+        vault = Vault(store.path)
+        stack.push_async_callback(vault.close)
+        contexts = Contexts(engine, directory, vault, Counter(engine, directory))
+        patterns = PatternShelf(engine, vault)
+        hearing = (desk.hear, listeners.hear, effects.hear, contexts.hear, patterns.hear)
+        for listener in (*hearing, partial(keeper.hear, engine)):
             engine.listen(listener)
         engine.on_failure(desk.fail_all)
-        for prefix, provider in directory.providers.items():
-            await provider.start(partial(_lost, effects, prefix))
-            stack.push_async_callback(provider.close)
+        await _start(directory, effects, stack)
         engine.submit(identity or _identity())
         if sensor is None:
             sensor = stack.enter_context(closing(_host_sensor(directory)))
@@ -119,22 +126,40 @@ async def serve(
         recovering = Recovering(engine, directory, reconciler.compare)
         engine.listen(recovering.hear)
         sampler = await _take_over(engine, directory, reconciler, settings, sensor)
-        loop = asyncio.get_running_loop()
         beside = [
-            loop.create_task(sampler.run(), name="bursar sampling"),
-            loop.create_task(reconciler.run(), name="bursar reconciling"),
+            asyncio.create_task(sampler.run(), name="bursar sampling"),
+            asyncio.create_task(reconciler.run(), name="bursar reconciling"),
         ]
+        contexts.begin(sweep=not store.opened.clean)
+        patterns.begin()
         shutdown = Shutdown(engine, desk, effects, beside, keeper)
-        stack.push_async_callback(shutdown.run)
-        stack.push_async_callback(recovering.cancel)
+        for end in (shutdown.run, contexts.close, patterns.close, recovering.cancel):
+            stack.push_async_callback(end)
         leases = Leases(engine, desk, directory)
         if reachable:
             await stack.enter_async_context(taking_in(engine, store, reader, directory, shutdown))
         subscribe = partial(Subscription.of, store)
         parts = Parts(
-            engine, leases, directory, sampler, listeners, reader, subscribe, shutdown, reconciler.compare
+            engine,
+            leases,
+            directory,
+            sampler,
+            listeners,
+            reader,
+            subscribe,
+            shutdown,
+            reconciler.compare,
+            contexts,
+            patterns,
         )
         yield ResourceManager(parts, settings)
+
+
+async def _start(directory: Directory, effects: Effects, stack: AsyncExitStack) -> None:
+    """Have the providers ready, until the stack is left."""
+    for prefix, provider in directory.providers.items():
+        await provider.start(partial(_lost, effects, prefix))
+        stack.push_async_callback(provider.close)
 
 
 async def _take_over(

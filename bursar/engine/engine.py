@@ -12,7 +12,7 @@ from ..domain.ports import Clock
 from ..domain.state import State
 from ..domain.timers import next_wakeup
 from ..eventstore.port import Appender
-from ..projections.history import digest, to_draft
+from ..projections.history import Digests, to_draft
 
 #: The live state's digest is recorded this often, so that a replay can be compared with it.
 DIGEST_EVERY = 1000
@@ -56,6 +56,7 @@ class Engine:
         #: When the timer fired last; a firing that decided nothing is not recorded.
         self._fired_at = 0
         self._digested = state.position
+        self._digests = Digests(state)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Be told of every committed event; returns what ends it."""
@@ -90,7 +91,7 @@ class Engine:
 
     def record_digest(self) -> Receipt:
         """Write down what the live state looks like, for replays to be compared with."""
-        fact = StateDigested(digest=digest(self.state))
+        fact = StateDigested(digest=self._digests.of(self.state))
         taken = step(self.state, fact, at=self.clock.now())
         self._digested = taken.state.position
         return self._write(taken)

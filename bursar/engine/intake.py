@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ..adapters.logs import get_logger
+from ..domain.contexts.events import MessagesWanted
+from ..domain.contexts.keeping import ContextForgotten
 from ..domain.erasure.events import EventRedacted, SubjectForgotten
 from ..domain.erasure.redaction import obstacle
 from ..domain.errors import (
@@ -15,6 +17,7 @@ from ..domain.errors import (
     InvalidModelId,
     JournalUnusable,
     ManagerClosed,
+    NoSuchContext,
     NoSuchPosition,
     NotRedactable,
 )
@@ -46,7 +49,9 @@ STATABLE: tuple[type[Fact], ...] = (
     UnloadRequested,
     FreeRequested,
     BreakerSet,
+    MessagesWanted,
     SubjectForgotten,
+    ContextForgotten,
     EventRedacted,
 )
 _STATABLE = {fact.name for fact in STATABLE}
@@ -153,6 +158,8 @@ class Intake:
                 await self._require_model(model)
             case BreakerSet(provider=provider):
                 self._require_provider(provider)
+            case MessagesWanted(context=context) | ContextForgotten(context=context):
+                self._require_context(context)
             case EventRedacted(event=position):
                 self._redactable(position)
             case _:
@@ -174,6 +181,11 @@ class Intake:
         if provider not in known:
             problem = f"there is none of that name (known: {', '.join(sorted(known)) or 'none'})"
             raise refused("events[0].data.provider", problem, provider)
+
+    def _require_context(self, context: str) -> None:
+        """One that was opened, and not forgotten since. Raises NoSuchContext."""
+        if context not in self._engine.state.contexts.named:
+            raise NoSuchContext(context=context, remedy="it was never opened here, or was forgotten")
 
     def _redactable(self, position: int) -> Record:
         """The event, redacted or not. Raises NoSuchPosition, NotRedactable."""

@@ -178,7 +178,7 @@ class Leases:
         if provider is not None and not provider.reachable:
             # It has come back, and may be able to do more than was known of it: that decides what is done.
             await observe(self._engine, prefix, target.provider)
-        if known is None or known.description != description:
+        if known is None or known.described != description:
             self._engine.submit(ModelDescribed(description=description))
 
 

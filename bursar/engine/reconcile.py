@@ -172,7 +172,7 @@ async def describe(engine: Engine, directory: Directory, model: str) -> None:
     except (BursarError, TimeoutError):
         return
     known = engine.state.models.get(description.model)
-    if known is None or known.description != description:
+    if known is None or known.described != description:
         engine.submit(ModelDescribed(description=description))
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from ..domain.errors import BursarError, CircuitOpen
 from ..domain.kernel import Origin
-from ..domain.ports import Chunk
 from ..domain.resilience.events import RequestRedirected, RetryAsked, RetryGranted
 from ..domain.resilience.gate import refusing
 from ..domain.resilience.refusing import values
@@ -15,14 +15,16 @@ from ..domain.state import State
 from .engine import Engine
 from .leases import Lease
 
-#: Asks a provider for an answer of a model, given by our id.
-Send = Callable[[str], AsyncGenerator[Chunk, None]]
+T = TypeVar("T")
 
 
-async def attempts(engine: Engine, lease: Lease, send: Send) -> AsyncGenerator[Chunk, None]:
+async def attempts(
+    engine: Engine, lease: Lease, send: Callable[[str], AsyncGenerator[T, None]]
+) -> AsyncGenerator[T, None]:
     """The chunks of the first attempt that has any; raises what the last attempt raised.
 
-    A breaker may have opened since the lease was granted: that is looked at before each attempt.
+    `send` asks a provider for an answer of a model, given by our id. A breaker may have opened since the
+    lease was granted: that is looked at before each attempt.
     """
     while True:
         begun = False

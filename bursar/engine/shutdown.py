@@ -65,7 +65,7 @@ class Shutdown:
             await self._give_up()
             self._engine.record_digest()
             await self._engine.submit(ManagerStopped()).committed
-            self._keeper.save(self._engine.state)
+            await self._keeper.finish(self._engine.state)
         except BursarError:
             # The journal can no longer be written: there is nothing to say and nowhere to say it.
             await self._give_up()

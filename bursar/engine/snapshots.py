@@ -1,5 +1,6 @@
 """When the live state is kept for the next start."""
 
+import asyncio
 from collections.abc import Callable
 
 from ..adapters.logs import get_logger
@@ -17,6 +18,9 @@ WORTH_NS = 200_000_000
 #: What folding an event is taken to cost before it has been measured; rather too much, to measure in time.
 ASSUMED_NS = 20_000
 
+#: Blocks of messages that are written out at once: some milliseconds. More of them are on a thread.
+AT_ONCE = 32
+
 #: Nanoseconds that folding an event behind a state takes; None when it cannot be told.
 Measure = Callable[[State], int | None]
 
@@ -32,6 +36,8 @@ class Keeper:
         #: Where the measurement starts from; None when it has been made since the last snapshot.
         self._from: State | None = found.state
         self._event_ns = found.event_ns or ASSUMED_NS
+        #: Done when a long one is written.
+        self._writing: asyncio.Future[None] | None = None
 
     def hear(self, engine: Engine, event: Event) -> None:
         """Save one when enough has been written since the last, and all of it is committed."""
@@ -41,16 +47,36 @@ class Keeper:
             self._event_ns = self._measure(self._from) or self._event_ns
             self._from = None
         if self._due(event):
-            self.save(engine.state)
+            self._begin(engine.state)
+
+    async def finish(self, state: State) -> None:
+        """Save the last one; on returning it is there."""
+        while not self._begin(state):
+            await self._written()
+        await self._written()
 
     def save(self, state: State) -> None:
         """Save one, now."""
-        self._saved, self._from = state.position, state
         try:
             snapshots.save(self._store, state)
         except OSError as error:
             # It is a short cut for the next start; the journal itself says when it cannot be written.
             _log.warning("no snapshot could be saved", error=str(error))
+
+    def _begin(self, state: State) -> bool:
+        """Save one, but for when a long one is still being written: one at a time."""
+        if self._writing is not None and not self._writing.done():
+            return False
+        self._saved, self._from = state.position, state
+        if sum(len(context.entries) for context in state.contexts.named.values()) <= AT_ONCE:
+            self.save(state)
+        else:
+            self._writing = asyncio.get_running_loop().run_in_executor(None, self.save, state)
+        return True
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait((self._writing,))
 
     def _due(self, event: Event) -> bool:
         return (event.position - self._saved) * self._event_ns >= WORTH_NS

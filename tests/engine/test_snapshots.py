@@ -1,18 +1,23 @@
 """Snapshots are kept now and then, and never in anybody's way."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from bursar.adapters.clock import SystemClock
 from bursar.domain.host.events import ManagerReconciled
 from bursar.domain.kernel import initial, step
 from bursar.domain.state import STATE_VERSION, State
 from bursar.engine.engine import Engine
-from bursar.engine.snapshots import ASSUMED_NS, WORTH_NS, Keeper
+from bursar.engine.snapshots import ASSUMED_NS, AT_ONCE, WORTH_NS, Keeper
 from bursar.eventstore.snapshots import SnapshotStore
+from bursar.projections.history import state_from_json, to_draft
 from bursar.projections.snapshots import NAME, Restored
 from bursar.testing.journal import MemoryJournal
 from bursar.testing.simloop import SimLoop, run
+
+from ..contexts.domain.support import begun, said
 
 
 def _saved(store: SnapshotStore) -> int | None:
@@ -95,3 +100,29 @@ def test_a_folder_that_cannot_be_written_stops_nobody_and_is_logged_off_stdout(
     assert _saved(store) is None
     assert "no snapshot could be saved" in caplog.text
     assert capsys.readouterr().out == ""
+
+
+def test_a_long_one_is_written_beside_and_the_last_one_is_waited_for(tmp_path: Path) -> None:
+    world = begun(max_messages=10**6, terms={"window_tokens": 10**9})
+    long, started = world.state, step(initial(), ManagerReconciled(), at=1).fact
+    for number in range((AT_ONCE + 1) * 128):
+        long = step(long, said("assistant" if number % 2 else "user"), at=world.now).state
+
+    async def main() -> None:
+        store = SnapshotStore(tmp_path / "views", lambda _position: b"leaf")
+        keeper = Keeper(store, Restored(long, 0, WORTH_NS), lambda _state: None)
+        journal = MemoryJournal()
+        filler = [to_draft(started)._replace(correlation=number + 1) for number in range(long.position)]
+        await journal.append(filler, expected=0, durable=False)
+        engine = Engine(journal, long, SystemClock(long.at))
+        keeper.hear(engine, engine.submit(ManagerReconciled()).step.fact)
+        assert _saved(store) is None, "its thread has not been given a turn yet"
+        first = engine.state
+        keeper.hear(engine, engine.submit(ManagerReconciled()).step.fact)
+        await keeper.finish(engine.state)
+        assert _saved(store) == engine.state.position == first.position + 1
+        found = store.load(NAME, STATE_VERSION, None)
+        assert found is not None
+        assert state_from_json(found.body) == engine.state
+
+    asyncio.run(main())

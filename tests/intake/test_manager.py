@@ -112,8 +112,10 @@ def test_what_a_manager_decides_for_itself_is_refused_from_outside(tmp_path: Pat
     allowed = {fact.name for fact in STATABLE}
     assert allowed == {
         "BreakerSet",
+        "ContextForgotten",
         "EventRedacted",
         "FreeRequested",
+        "MessagesWanted",
         "PinChanged",
         "SubjectForgotten",
         "UnloadRequested",
@@ -125,14 +127,16 @@ def test_what_a_manager_decides_for_itself_is_refused_from_outside(tmp_path: Pat
         for (name, version), body in REGISTRY.items():
             if name not in allowed:
                 said = Statement(body.kind, name, version, "host", {})
-                with pytest.raises(SubmissionRefused, match="a manager takes only these: BreakerSet, Event"):
+                with pytest.raises(
+                    SubmissionRefused, match="a manager takes only these: BreakerSet, Context"
+                ):
                     await submit(path, said)
                 refused.append(name)
         (answer,) = await told(path, ModelLost(model="sim:a", cause_text="so I say"))
         assert answer == (
             "SUBMISSION_REFUSED events[0].type was refused by the journal's owner: a manager takes only "
-            "these: BreakerSet, EventRedacted, FreeRequested, PinChanged, SubjectForgotten, UnloadRequested "
-            "(given: 'ModelLost')"
+            "these: BreakerSet, ContextForgotten, EventRedacted, FreeRequested, MessagesWanted, PinChanged, "
+            "SubjectForgotten, UnloadRequested (given: 'ModelLost')"
         )
         with pytest.raises(SubmissionRefused, match="there is no such event"):
             await submit(path, Statement("fact", "PinMoved", 1, "pin/sim:a", {}))

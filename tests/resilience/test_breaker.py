@@ -21,7 +21,7 @@ from bursar.testing.facts import (
     lost,
     timer,
 )
-from bursar.testing.specification import Given, LateFact, after, decided
+from bursar.testing.specification import Given, Happening, LateFact, after, decided
 
 from .support import (
     MODEL,
@@ -51,6 +51,20 @@ def recovering() -> Given:
 
 
 # --- closed -------------------------------------------------------------------------------------------------
+
+
+def test_embeddings_count_as_well_though_nobody_knows_how_long_they_should_take() -> None:
+    embedding = arrived(MODEL).model_copy(update={"purpose": "embed"})
+    bad: list[Happening] = [embedding, failed()]
+    quick: list[Happening] = [embedding, answered(held_ms=1)]
+    slow: list[Happening] = [embedding, answered(held_ms=1_000_000)]
+    flow = serving().and_then(*bad * 3, embedding)
+    assert isinstance(flow.when(failed()).of(BreakerChanged), BreakerChanged)
+    flow = serving().and_then(*quick * 9, *slow * 9)
+    known = breaker(flow.state)
+    assert (known.state, known.paces) == (BreakerState.CLOSED, {})
+    # Good ones make bad ones the fewer.
+    assert breaker(flow.and_then(*bad * 4).state).state is BreakerState.CLOSED
 
 
 def test_nothing_is_judged_before_there_are_enough_calls() -> None:

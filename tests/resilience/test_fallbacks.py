@@ -80,9 +80,10 @@ def test_a_chain_is_followed_to_the_first_that_can_answer_and_never_back() -> No
     both.when(arrived(MODEL)).then(decided(RequestRejected, code="CIRCUIT_OPEN"))
 
 
-def test_who_wants_a_model_loaded_is_not_served_by_another() -> None:
+@pytest.mark.parametrize("purpose", ["load", "embed"])
+def test_who_wants_a_model_loaded_or_its_vectors_is_not_served_by_another(purpose: str) -> None:
     flow = degraded().and_then(call(failed(), 4))
-    wanted = arrived(MODEL).model_copy(update={"purpose": "load"})
+    wanted = arrived(MODEL).model_copy(update={"purpose": purpose})
     flow.when(wanted).then(decided(RequestRejected, code="CIRCUIT_OPEN"))
 
 

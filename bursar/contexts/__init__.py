@@ -1,0 +1,1 @@
+"""Conversations as users hold them: their texts, their indexes, and what is done to them."""
