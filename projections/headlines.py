@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import residency, resilience
+from . import contexts, residency, resilience
 from .explanation import Findings, Link
 from .figures import amounts, count, listed, moment, span
 from .log import REDACTED, error_text, summary
@@ -38,6 +38,7 @@ _HAPPENED = {
     "MemoryRelieved": "memory was within its limits again",
     **resilience.HAPPENED,
     **residency.HAPPENED,
+    **contexts.HAPPENED,
 }
 #: Why a plan was given up, by rule.
 _ABANDONED = {
@@ -77,7 +78,7 @@ def headline(findings: Findings) -> str:
 def happened(findings: Findings) -> str:
     """What happened, when and where it is written."""
     link = findings.asked
-    named = ("model", "request", "provider", "after", "fallback")
+    named = ("model", "request", "provider", "after", "fallback", "context", "agent", "pattern")
     values = {"position": link.position, **{name: link.data.get(name) for name in named}}
     phrase = _HAPPENED.get(link.type, "{type} was recorded").format(
         type=link.type, subject=link.subject, **values
@@ -102,6 +103,10 @@ def _because(findings: Findings) -> str:
         return _left(findings, link)
     if link.type in _LOADS:
         return _loaded(findings, link)
+    return _summary(link)
+
+
+def _summary(link: Link) -> str:
     return summary(link.type, {**link.data, "reason": {"rule": link.reason.rule if link.reason else ""}})
 
 
@@ -122,6 +127,8 @@ def _left(findings: Findings, link: Link) -> str:
             because = "its provider kept failing, and was to have less to do"
         case "shutdown":
             because = "the manager was closing"
+        case "window":
+            because = "a conversation had outgrown its window, and it was to come back with a larger one"
         case motive:
             because = str(motive)
     held = drain.data["leases"]
@@ -209,6 +216,38 @@ def _lost(_findings: Findings, link: Link) -> str:
     return f"{link.data['cause_text']}; {whose or 'no event of the journal caused it'}"
 
 
+def _compressing(findings: Findings, link: Link) -> str:
+    """Why older messages are summed up."""
+    return f"{_filling(link) or _asked_for(findings, 'CompressionAsked')}; {_summary(link)}"
+
+
+def _compressed(findings: Findings, link: Link) -> str:
+    """Why older messages were summed up, and what came of it."""
+    begun = findings.link("ContextCompressionStarted")
+    because = (_filling(begun) if begun else "") or _asked_for(findings, "CompressionAsked")
+    return f"{because}; {_summary(link)}"
+
+
+def _filling(begun: Link) -> str:
+    """How full the window was, where that is why; nothing where somebody asked."""
+    if begun.reason is None or begun.reason.rule != "compress.due":
+        return ""
+    held = next(test for test in begun.reason.tests if test.what == "window_tokens")
+    return f"{held.left} tokens were sent of it, and from {held.right} on it is compressed"
+
+
+def _pruned(findings: Findings, link: Link) -> str:
+    """Why messages were left out, and what came of it."""
+    return f"{_asked_for(findings, 'PruneAsked')}; {_summary(link)}"
+
+
+def _asked_for(findings: Findings, fact: str) -> str:
+    asked = findings.link(fact)
+    if asked is None:
+        return "it was wanted"
+    return f"it was wanted (#{asked.position}) {summary(asked.type, asked.data)}"
+
+
 def _abandoned(_findings: Findings, link: Link) -> str:
     rule = link.reason.rule if link.reason else ""
     return _ABANDONED.get(rule, rule)
@@ -266,5 +305,8 @@ _GROUNDS: dict[str, Callable[[Findings, Link], str]] = {
     "MemoryRelieved": _says_it_all,
     "ModelLost": _lost,
     "PlanAbandoned": _abandoned,
+    "ContextCompressionStarted": _compressing,
+    "ContextCompressed": _compressed,
+    "ContextPruned": _pruned,
     **{kind: _told(tell) for kind, tell in resilience.GROUNDS.items()},
 }

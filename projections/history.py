@@ -1,10 +1,15 @@
 """The journal's rows as the domain's events, and the state as the fold of them."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import NamedTuple, TypeAlias
 
 from pydantic import TypeAdapter
 
+from ..domain.contexts.values import Entry
+from ..domain.copying import replace
 from ..domain.erasure.events import Redacted
 from ..domain.events import Event
 from ..domain.kernel import evolve, initial
@@ -13,7 +18,12 @@ from ..domain.state import State
 from ..eventstore.reader import Reader
 from ..eventstore.records import Draft, Record
 
+Block: TypeAlias = tuple[Entry, ...]
+
 _STATE: TypeAdapter[State] = TypeAdapter(State)
+_BLOCK: TypeAdapter[Block] = TypeAdapter(Block)
+#: What stands in the JSON of a context without messages; in a text there would be a backslash in it.
+_NO_ENTRIES = b'"entries":[]'
 
 
 def to_draft(event: Event) -> Draft:
@@ -69,11 +79,76 @@ def state_to_json(state: State) -> bytes:
     return _STATE.dump_json(state)
 
 
+def state_to_json_slowly(state: State) -> bytes:
+    """The same bytes, written a hundred messages at a time: for a thread beside one that must not wait."""
+    pieces = state_to_json(without_messages(state)).split(_NO_ENTRIES)
+    written = list[bytes]()
+    for piece, context in zip_longest(pieces, state.contexts.named.values()):
+        written.append(piece)
+        if context is not None:
+            blocks = b",".join([_BLOCK.dump_json(block) for block in context.entries])
+            written.append(b'"entries":[%b]' % blocks)
+    return b"".join(written)
+
+
 def state_from_json(data: bytes) -> State:
     """The inverse of `state_to_json`."""
     return _STATE.validate_json(data)
 
 
+class _Hashed(NamedTuple):
+    """A block, and its hash."""
+
+    block: Block
+    sha256: str
+
+
+class Digests:
+    """Digests of one state after another: of a long conversation only what is new is hashed."""
+
+    def __init__(self, state: State | None = None) -> None:
+        """`state`: the one that the others will have most in common with."""
+        #: Of the last state's blocks, by identity: as long as one is held here no other has its id.
+        self._known: dict[int, _Hashed] = {}
+        if state is not None:
+            self._hash(state)
+
+    def of(self, state: State) -> str:
+        """SHA-256 of the state, in hex: of its JSON without messages, then of the hashes of their blocks."""
+        hashed = hashlib.sha256(state_to_json(without_messages(state)))
+        blocks = self._hash(state)
+        if blocks:
+            hashed.update(json.dumps(blocks).encode())
+        return hashed.hexdigest()
+
+    def _hash(self, state: State) -> dict[str, list[str]]:
+        """The hashes of the blocks of every context that has messages."""
+        before, self._known = self._known, {}
+        found: dict[str, list[str]] = {}
+        for name, context in state.contexts.named.items():
+            if context.entries:
+                found[name] = [self._known_as(block, before) for block in context.entries]
+        return found
+
+    def _known_as(self, block: Block, before: dict[int, _Hashed]) -> str:
+        hashed = before.get(id(block)) or _hashed(block)
+        self._known[id(block)] = hashed
+        return hashed.sha256
+
+
+def _hashed(block: Block) -> _Hashed:
+    return _Hashed(block, hashlib.sha256(_BLOCK.dump_json(block)).hexdigest())
+
+
 def digest(state: State) -> str:
-    """SHA-256 of the state, in hex."""
-    return hashlib.sha256(state_to_json(state)).hexdigest()
+    """SHA-256 of a state, in hex."""
+    return Digests().of(state)
+
+
+def without_messages(state: State) -> State:
+    """The state with no messages in its contexts, which are most of it where there are any."""
+    contexts = state.contexts
+    if not any(context.entries for context in contexts.named.values()):
+        return state
+    named = {name: replace(context, entries=()) for name, context in contexts.named.items()}
+    return replace(state, contexts=replace(contexts, named=named))

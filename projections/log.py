@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..eventstore.records import Record
-from . import residency, resilience
+from . import contexts, residency, resilience
 from .fields import fields
 from .figures import amounts, count, listed, moment, size, span
 from .residency import residency_text
@@ -165,6 +165,7 @@ SUMMARIES: dict[str, Callable[[Data], str]] = {
     "RequestAborted": lambda data: f"{data['model']} ({_rule(data)})",
     **resilience.SUMMARIES,
     **residency.SUMMARIES,
+    **contexts.SUMMARIES,
     "ModelDescribed": _described,
     "ModelLoadStarted": _load_started,
     "ModelLoaded": lambda data: f"in {span(data['load_ms'])}, {residency_text(data)}",

@@ -78,6 +78,16 @@ class CpuMetrics(Value):
     used_per_mille: int
 
 
+class TextMetrics(Value):
+    """What is kept of conversations and patterns, in bytes of text; none of it is a model's memory."""
+
+    contexts: int
+    #: Of what they send.
+    contexts_bytes: int
+    patterns: int
+    patterns_bytes: int
+
+
 class CacheMetrics(Value):
     """Answers that need no model."""
 
@@ -96,6 +106,7 @@ class ResourceMetrics(Value):
     #: None where there is no cache.
     cache: CacheMetrics | None
     gpu: tuple[DeviceMetrics, ...]
+    texts: TextMetrics
 
 
 def resource_metrics(state: State, reading: Reading | None = None) -> ResourceMetrics:
@@ -109,6 +120,7 @@ def resource_metrics(state: State, reading: Reading | None = None) -> ResourceMe
         cpu=CpuMetrics(cores=reading.cores, used_per_mille=reading.cpu_per_mille) if reading else None,
         cache=None,
         gpu=tuple(device for device in devices if device.device != RAM),
+        texts=_texts(state),
     )
 
 
@@ -125,6 +137,16 @@ def _system(state: State) -> SystemMetrics:
         prompt_tokens=totals.prompt_tokens,
         completion_tokens=totals.completion_tokens,
         overcommitted=state.host.overcommitted,
+    )
+
+
+def _texts(state: State) -> TextMetrics:
+    contexts, patterns = state.contexts.named.values(), state.patterns
+    return TextMetrics(
+        contexts=len(contexts),
+        contexts_bytes=sum(context.size for context in contexts),
+        patterns=len(patterns.named),
+        patterns_bytes=patterns.size,
     )
 
 

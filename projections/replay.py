@@ -11,7 +11,7 @@ from ..domain.models.machine import IllegalTransition
 from ..domain.registry import UnknownEvent, decode
 from ..domain.state import State
 from ..eventstore.reader import Reader
-from .history import digest
+from .history import Digests
 
 #: Called now and then with the position reached and the last one.
 Progress = Callable[[int, int], None]
@@ -54,12 +54,12 @@ def replay(reader: Reader, until: int | None = None, progress: Progress | None =
 
     Raises NoSuchPosition, and JournalCorrupt for an event that cannot be read or cannot have happened there.
     """
-    folding, compared, difference = Folding(reader, initial()), 0, None
+    folding, digests, compared, difference = Folding(reader, initial()), Digests(), 0, None
     for row in rows(reader, until, progress):
         recorded = folding.digest_in(row)
         if recorded is not None:
             compared += 1
-            replayed = digest(folding.state)
+            replayed = digests.of(folding.state)
             if difference is None and replayed != recorded:
                 difference = Difference(row[0], recorded, replayed)
         folding.fold(row)

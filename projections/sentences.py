@@ -1,5 +1,6 @@
 """Explanations in words. Rendered from the fields each time: what is never stored cannot drift from them."""
 
+import shlex
 from collections.abc import Iterator
 
 from ..domain.reasons import Comparison
@@ -23,6 +24,8 @@ _MARGINS = {
     "eviction.lfu": "had been requested {} times more often",
     "eviction.priority": "has a priority that is higher by {}",
 }
+#: Messages that are named before the others are counted.
+_NAMED = 8
 _RELATIONS: dict[Relation, str] = {
     "asked": "",
     "outcome_of": "outcome of",
@@ -43,6 +46,7 @@ def render(findings: Findings) -> str:
         [headline(findings)],
         list(_comparisons(findings)),
         list(_candidates(findings)),
+        list(_left_out(findings)),
         list(_evidence(findings)),
         list(_effects(findings)),
         list(_chain(findings)),
@@ -79,6 +83,9 @@ def _operand(what: str, value: int | str) -> str:
 
 
 def _candidates(findings: Findings) -> Iterator[str]:
+    if findings.rule is not None and findings.rule.startswith("patterns."):
+        yield from _patterns(findings)
+        return
     if findings.candidates:
         yield "Who could leave, whoever would be missed least first:"
         yield from (f"  {_candidate(findings, candidate)}" for candidate in findings.candidates)
@@ -104,6 +111,37 @@ def _candidate(findings: Findings, candidate: Ranked) -> str:
     if figures["leases"]:
         parts.append(f"held by {count(figures['leases'], 'request')}")
     return f"{candidate.rank}. {candidate.model}{' (chosen)' if candidate.chosen else ''}: {'; '.join(parts)}"
+
+
+def _patterns(findings: Findings) -> Iterator[str]:
+    """Who was given up, in what order; and who was not although he would have been."""
+    if findings.candidates:
+        yield "Who went, in this order:"
+    for candidate in findings.candidates:
+        figures = candidate.figures
+        uses = count(figures["uses"], "use")
+        importance = f"importance {figures['importance_per_mille'] / 1000:g}"
+        unused = f"unused for {span(figures['unused_ms'])}"
+        parts = (size(candidate.frees["text"]), uses, unused, importance)
+        yield f"  {candidate.rank}. {candidate.model}: {', '.join(parts)}"
+    if findings.excluded:
+        names = ", ".join(excluded.model for excluded in findings.excluded)
+        yield f"Important, and spared although they would have gone before the last of these: {names}."
+
+
+def _left_out(findings: Findings) -> Iterator[str]:
+    """What a context was pruned of, and with which scores."""
+    if findings.asked.type != "ContextPruned" or findings.asked.redacted:
+        return
+    data = findings.asked.data
+    numbers = (number for first, last in data["dropped"] for number in range(first, last + 1))
+    scored = sorted(zip(data["dropped_scores"], numbers, strict=True))
+    yield "Left out, with the scores they had, the lowest first:"
+    named = [f"message {number} ({score / 1_000_000:.3f})" for score, number in scored[:_NAMED]]
+    more = [f"{len(scored) - _NAMED} more"] if len(scored) > _NAMED else []
+    yield f"  {listed([*named, *more])}"
+    context = shlex.quote(data["context"])
+    yield f"Put them back with: bursar context restore {context} --to {findings.asked.position - 1}"
 
 
 def _margin(findings: Findings) -> str:

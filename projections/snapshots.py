@@ -18,7 +18,7 @@ from ..domain.kernel import initial
 from ..domain.state import STATE_VERSION, State
 from ..eventstore.reader import Reader
 from ..eventstore.snapshots import SnapshotStore
-from .history import state_from_json, state_to_json
+from .history import state_from_json, state_to_json_slowly
 from .replay import UNFOLDABLE, state_at
 
 #: Of the fold, in the store.
@@ -103,8 +103,8 @@ def _folded_on(reader: Reader, head: int, start: State) -> Restored:
 
 
 def save(store: SnapshotStore, state: State) -> None:
-    """Keep a committed state for whoever comes next."""
-    store.save(NAME, STATE_VERSION, code_fingerprint(), state.position, state_to_json(state))
+    """Keep a committed state for whoever comes next; on any thread."""
+    store.save(NAME, STATE_VERSION, code_fingerprint(), state.position, state_to_json_slowly(state))
 
 
 def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

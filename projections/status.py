@@ -17,7 +17,7 @@ from .fields import fields
 from .figures import is_count
 
 #: Name and version under which the manager keeps its state (`domain.state.STATE_VERSION`).
-SNAPSHOT = ("state", 2)
+SNAPSHOT = ("state", 3)
 #: Fewer events are folded sooner than the code that reads a snapshot is imported.
 _SHORT = 1000
 #: Name of an event to the state that it brings a model into (`domain.models.machine.EDGES`).
@@ -59,9 +59,23 @@ _ENDED = (
     "RequestAborted",
     "LeaseRevoked",
 )
+#: Name of an event to the state that it brings a context into, as far as a status tells them apart.
+CONTEXTS = {
+    "ContextOpened": "open",
+    "ModelCached": "packed",
+    "ContextRestored": "open",
+    "ContextClosed": "closed",
+    "ContextRetired": "closed",
+    "ContextForgotten": "gone",
+}
+#: What the state's own words for it come to (`domain.contexts.machine.ContextState`).
+_SNAPPED = {"cached": "packed", "restoring": "packed", "closed": "closed"}
+_REFUSED = "ContextRefused"
 _CHANGED = "ResidencyChanged"
 _TYPES = (
     *STATES,
+    *CONTEXTS,
+    _REFUSED,
     _CHANGED,
     *_ENDED,
     "RequestArrived",
@@ -125,6 +139,9 @@ class Status(NamedTuple):
     providers: tuple[ProviderStatus, ...]
     waiting: int
     running: int
+    #: Contexts that are open, and of these those whose texts are packed.
+    contexts_open: int = 0
+    contexts_packed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain dicts and lists."""
@@ -158,6 +175,8 @@ def status(path: StrPath) -> Status:
             providers=now.providers_with(models),
             waiting=sum(not request.running for request in now.requests.values()),
             running=sum(request.running for request in now.requests.values()),
+            contexts_open=sum(state in ("open", "packed") for state in now.contexts.values()),
+            contexts_packed=sum(state == "packed" for state in now.contexts.values()),
         )
 
 
@@ -221,6 +240,8 @@ class _Now:
         self.requests: dict[str, _Request] = {}
         self.providers: dict[str, _Provider] = {}
         self.breakers: dict[str, str] = {}
+        #: By subject.
+        self.contexts: dict[str, str] = {}
 
     def fold(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -232,6 +253,8 @@ class _Now:
                 self.requests[record.subject] = _Request(fields(record).get("fallback"), running=False)
             elif record.type == "LeaseGranted":
                 self.requests.setdefault(record.subject, _Request(None, running=True)).running = True
+            elif record.type in CONTEXTS or record.type == _REFUSED:
+                self._held(record)
             elif record.type == _CHANGED:
                 self._changed(record)
             elif record.type in _ENDED:
@@ -310,6 +333,14 @@ class _Now:
         if model.state == "sleeping":
             model.asleep = model.memory
 
+    def _held(self, record: Record) -> None:
+        known = self.contexts.get(record.subject)
+        if record.type == _REFUSED:
+            if not fields(record).get("known"):
+                self.contexts.pop(record.subject, None)
+        elif record.type != "ContextOpened" or known in (None, "gone"):
+            self.contexts[record.subject] = CONTEXTS[record.type]
+
     def _changed(self, record: Record) -> None:
         model = self.models.get(record.subject.removeprefix("residency/"))
         if model is not None:
@@ -347,6 +378,8 @@ def _restored(path: StrPath, head: int) -> _Now:
         loads = seen["capabilities"]["load"]
         problem = seen.get("code", ""), seen.get("cause", "")
         now.providers[name] = _Provider(seen["reachable"], seen["version"], *problem, loads)
+    for name, context in state.get("contexts", {}).get("named", {}).items():
+        now.contexts[f"context/{name}"] = _SNAPPED.get(context["state"], "open")
     for name, breaker in state.get("breakers", {}).items():
         if breaker["position"]:
             now.breakers[name] = breaker["state"]

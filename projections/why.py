@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from ..domain.errors import NoSuchModel, NoSuchPosition, NoSuchRequest
+from ..domain.errors import NoSuchContext, NoSuchModel, NoSuchPosition, NoSuchRequest
 from ..domain.reasons import Reason
 from ..domain.requests.line import NS_PER_MS
 from ..eventstore.reader import Reader
@@ -27,10 +27,11 @@ class Explanation(Findings):
 
 
 def why(reader: Reader, what: int | str, until: int | None = None) -> Explanation:
-    """Why the event at a position happened, why a model moved last, or what became of `request/N` and why.
+    """Why the event at a position happened, why a model moved last, or what became of `request/N` and why;
+    of `context/ID`, what was decided about it last.
 
     `until`: the last position that counts in finding the event; what came of it later is told all the same.
-    Raises NoSuchPosition, NoSuchModel, NoSuchRequest.
+    Raises NoSuchPosition, NoSuchModel, NoSuchRequest, NoSuchContext.
     """
     asked = locate(reader, what, until)
     records = tuple(chain(reader, asked))
@@ -70,6 +71,8 @@ def locate(reader: Reader, what: int | str, until: int | None = None) -> Record:
     request = _REQUEST.fullmatch(what)
     if request:
         return _of_request(reader, int(request[1]), last)
+    if what.startswith("context/"):
+        return _of_context(reader, what, last)
     return _of_model(reader, what.removeprefix("model/"), last)
 
 
@@ -81,6 +84,18 @@ def _of_request(reader: Reader, request: int, until: int) -> Record:
             last = record
     if last is None:
         raise NoSuchRequest(request=request)
+    return last
+
+
+def _of_context(reader: Reader, subject: str, until: int) -> Record:
+    """The last decision about a context, or its opening when none has been taken."""
+    last: Record | None = None
+    for record in reader.read(until=until, subject=subject):
+        if last is None or record.kind == "decision":
+            last = record
+    if last is None:
+        remedy = "`bursar context list` names those that the journal knows"
+        raise NoSuchContext(context=subject.removeprefix("context/"), remedy=remedy)
     return last
 
 

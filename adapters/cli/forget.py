@@ -2,11 +2,14 @@
 
 import click
 
+from ...domain.contexts.keeping import ContextForgotten
+from ...domain.contexts.machine import ContextState
 from ...domain.erasure.events import SubjectForgotten
-from ...domain.errors import NoSuchSubject
+from ...domain.errors import NoSuchContext, NoSuchSubject
 from ...eventstore.bodies.store import BodyStore, Forgotten
 from ...projections.figures import count, size
 from ...projections.history import to_event
+from ...projections.windows import context_view
 from .output import emit
 from .owning import Owner, confirm, owner_of, writing
 from .pipes import write
@@ -35,9 +38,10 @@ def forget(
 ) -> None:
     """Erase every body of a subject, and write that down.
 
-    Destroys the keys of all that was kept of SUBJECT (a user, a project, a key's fingerprint: whatever it was
-    put under), deletes it, and records SubjectForgotten, without the name. Every proof of the journal still
-    verifies. A second call completes one that was interrupted, and otherwise does nothing.
+    Destroys the keys of all that was kept of SUBJECT (a conversation is context/ID; otherwise a user, a
+    project, a key's fingerprint: whatever it was put under), deletes it, and records SubjectForgotten,
+    without the name. Every proof of the journal still verifies. A second call completes one that was
+    interrupted, and otherwise does nothing.
     """
     with owner_of(journal) as owner:
         if not BodyStore.exists(journal):
@@ -52,6 +56,7 @@ def forget(
             if position is None:
                 position = _recorded(owner, gone, reason, basis)
                 bodies.recorded(subject, position)
+            _close_context(owner, subject)
     _tell(gone, position, as_json)
 
 
@@ -71,6 +76,19 @@ def _recorded(owner: Owner, gone: Forgotten, reason: str | None, basis: str | No
         if isinstance(told, SubjectForgotten) and told.destroyed_at == gone.at:
             return last.position
     return owner.record(fact)
+
+
+def _close_context(owner: Owner, subject: str) -> None:
+    """A conversation whose texts are gone is over; its history stays."""
+    context = subject.removeprefix("context/")
+    if context == subject:
+        return
+    try:
+        state = context_view(owner.reader, context).state
+    except NoSuchContext:
+        return
+    if state is not ContextState.FORGOTTEN:
+        owner.record(ContextForgotten(context=context))
 
 
 def _tell(gone: Forgotten, position: int, as_json: bool) -> None:

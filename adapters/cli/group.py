@@ -33,6 +33,7 @@ READING: dict[str, Lazy] = {
     "status": _here("status", "What is in memory and who waits, from the journal."),
     "models": _here("models", "Every model: where it is, what it takes, what it has done."),
     "breaker": _here("breaker", "Whether each provider may be asked, and why; or set it."),
+    "context": _here("context", "What of a conversation is sent, and what became of the rest."),
     "log": _here("log", "The events of the journal, newest last."),
     "why": _here("why", "Why something happened: causes, comparisons, effects."),
     "state": _here("state", "The whole state as it was at a position or time."),

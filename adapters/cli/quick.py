@@ -61,6 +61,8 @@ def described(found: Status, now: int | None) -> str:
         ("manager", f"process {found.owner}" if found.owner else "none is running"),
         ("requests", f"{found.running} running, {found.waiting} waiting"),
     ]
+    if found.contexts_open:
+        lines.append(("contexts", f"{found.contexts_open} open, {found.contexts_packed} of them packed"))
     text = columns(lines)
     if found.models:
         heading = ("MODEL", "STATE", "SINCE", "LEASES", "WAITING", "MEMORY")

@@ -10,13 +10,13 @@ from .pipes import write
 
 
 @click.command(epilog=MOMENT)
-@click.argument("what", metavar="POSITION|MODEL|REQUEST")
+@click.argument("what", metavar="POSITION|MODEL|REQUEST|CONTEXT")
 @click.option("--at", "at", metavar="POSITION|TIME", help="Its last move, or decision, up to this moment.")
 @reading
 def why(what: str, at: str | None, journal: str, as_json: bool) -> None:
     """Why something happened: causes, comparisons, effects.
 
-    WHAT is the position of an event, the id of a model (its last move is explained), or request/N.
+    The position of an event, the id of a model (its last move is explained), request/N, or context/ID.
     """
     if at is not None and what.isdecimal():
         raise click.UsageError("--at says which move is meant, and a position says that by itself.")

@@ -51,7 +51,7 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
         ("state --at yesterday", "Error: Invalid value: 'yesterday' is no moment."),
         ("log --follow --at 3", "Error: --follow has no end, and --until is one."),
         ("log --limit 0", "Error: Invalid value for '--limit'"),
-        ("why", "Error: Missing argument 'POSITION|MODEL|REQUEST'."),
+        ("why", "Error: Missing argument 'POSITION|MODEL|REQUEST|CONTEXT'."),
         ("teleport", "Error: No such command 'teleport'."),
     ],
 )

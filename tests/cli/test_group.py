@@ -42,9 +42,10 @@ def test_every_reading_command_is_documented(name: str) -> None:
     assert found.name == name
     assert found.help is not None
     assert found.help.splitlines()[0] == READING[name].help
-    options = {option.name: option for option in found.params if isinstance(option, click.Option)}
-    assert {"journal", "as_json"} <= set(options)
-    assert all(option.help for option in options.values())
+    for command in found.commands.values() if isinstance(found, click.Group) else (found,):
+        options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+        assert {"journal", "as_json"} <= set(options)
+        assert all(option.help for option in options.values())
 
 
 def test_commands_from_elsewhere_come_first_and_are_listed_without_being_imported() -> None:

@@ -10,6 +10,15 @@ from random import Random
 import pytest
 
 from bursar.adapters.cli.quick import described
+from bursar.domain.contexts.events import ContextOpened, MessageAdded
+from bursar.domain.contexts.keeping import (
+    CacheAsked,
+    ContextClosed,
+    ContextForgotten,
+    ContextRestored,
+    ModelCached,
+    RestoreAsked,
+)
 from bursar.domain.models.events import ModelFound
 from bursar.domain.models.machine import EDGES, RESIDENT
 from bursar.domain.providers.events import ProviderObserved
@@ -140,6 +149,36 @@ def test_whatever_happened_the_lean_status_is_that_of_the_state(
     _is_that_of(world, status(path))
 
 
+@pytest.mark.parametrize("snapped", [False, True])
+def test_contexts_are_counted_by_their_state(
+    path: Path, snapped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lean, "_SHORT", 0)
+    world = World.started(path)
+    terms = {"model": "fake:a", "agent": "", "genre": "dialogue", "window_tokens": 99}
+    names = ("open", "again", "packed", "restored", "closed", "forgotten", "refused")
+    for name in names:
+        reserve = 99 if name == "refused" else 9
+        world.record(ContextOpened.model_validate({**terms, "context": name, "reserve_tokens": reserve}))
+    for name in ("packed", "restored"):
+        world.record(added(name))
+        world.record(CacheAsked(context=name))
+        world.record(packed(name))
+    world.record(RestoreAsked(context="restored"))
+    world.record(ContextRestored(context="restored", messages=1, bytes=9, restore_ms=1))
+    world.record(ContextClosed(context="closed"))
+    world.record(ContextForgotten(context="forgotten"))
+    world.record(ContextOpened.model_validate({**terms, "context": "again", "reserve_tokens": 8}))
+    if snapped:
+        world.write()
+        store = SnapshotStore.beside(path)
+        store.save("state", STATE_VERSION, "any code", world.state.position, state_to_json(world.state))
+    world.close()
+    found = status(path)
+    assert (found.contexts_open, found.contexts_packed) == (4, 1)
+    _is_that_of(world, found)
+
+
 def test_an_empty_journal_has_a_status(path: Path) -> None:
     World(path).close()
     found = status(path)
@@ -166,6 +205,20 @@ def test_a_status_imports_nothing_heavy(path: Path) -> None:
     assert ran.stdout == "[]\n"
 
 
+def added(context: str) -> MessageAdded:
+    """A message came to it."""
+    return MessageAdded(
+        context=context, role="user", address="0" * 64, size=9, tokens=5, counted_by="estimate"
+    )
+
+
+def packed(context: str) -> ModelCached:
+    """Its texts are."""
+    sizes = {"before_bytes": 9, "after_bytes": 5, "saved_bytes": 4, "ratio_per_mille": 1800}
+    what = {"messages": 1, "blocks": 1, "digest": "0" * 64, "cache_path": "x"}
+    return ModelCached.model_validate({"context": context, "model": "fake:a", **sizes, **what})
+
+
 def _is_that_of(world: World, found: Status) -> None:
     state = world.state
     shown = {
@@ -185,6 +238,7 @@ def _is_that_of(world: World, found: Status) -> None:
         if model.since
     }
     assert found.waiting == len(state.waiting())
+    assert found.contexts_open == state.contexts.open
     assert found.waiting + found.running == len(state.requests)
     with Reader(world.path) as reader:
         assert found.position == reader.head()
