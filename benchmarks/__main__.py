@@ -11,19 +11,23 @@ def main() -> None:
     """Run what was asked for, each under its heading; exit with 1 when traces are missing."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (all)")
-    parser.add_argument("--data", type=Path, default=DATA, help="eviction: the folder with the traces")
     parser.add_argument(
-        "--quick", action="store_true", help="eviction: two of the four streams; journal, http: small"
+        "--data", type=Path, default=DATA, help="contexts, eviction: the folder with the data"
     )
-    parser.add_argument("--json", action="store_true", help="journal or http alone: its figures as JSON")
+    parser.add_argument(
+        "--quick", action="store_true", help="eviction: two of the four streams; others: small"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="contexts, journal or http alone: its figures as JSON"
+    )
     options = parser.parse_args()
     names = [_ALSO_CALLED.get(name, name) for name in options.names or BENCHMARKS]
     for name in names:
         if name not in BENCHMARKS:
             parser.error(f"no benchmark {name!r}: there are {', '.join(BENCHMARKS)}")
     if options.json:
-        if names not in (["journal"], ["http"]):
-            parser.error("--json is for the journal or http alone")
+        if names not in (["contexts"], ["journal"], ["http"]):
+            parser.error("--json is for contexts, the journal or http alone")
         BENCHMARKS[names[0]][1](options)
         return
     missing = False
@@ -38,6 +42,12 @@ def main() -> None:
         print()
     if missing:
         raise SystemExit(1)
+
+
+def _contexts(options: argparse.Namespace) -> None:
+    from .contexts.main import main as measure
+
+    measure(options.data, quick=options.quick, as_json=options.json)
 
 
 def _eviction(options: argparse.Namespace) -> None:
@@ -72,6 +82,7 @@ def _start(_options: argparse.Namespace) -> None:
 
 #: By name: what is measured, and what runs it.
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], None]]] = {
+    "contexts": ("what of a conversation is kept, counted and packed, beside what others do", _contexts),
     "eviction": ("load time against the least possible", _eviction),
     "http": ("our HTTP client beside httpx and beside bare sockets", _http),
     "journal": ("the journal beside a bare loop of inserts and beside eventsourcing", _journal),

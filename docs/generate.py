@@ -17,12 +17,20 @@ from transitions.extensions import GraphMachine
 from bursar.adapters.cli.group import build
 from bursar.commands import MANAGING
 from bursar.domain import errors
+from bursar.domain.contexts import events as context_events
+from bursar.domain.contexts import growth as growth_events
+from bursar.domain.contexts import keeping as keeping_events
+from bursar.domain.contexts import machine as contexts
+from bursar.domain.contexts import relief as relief_events
+from bursar.domain.contexts.machine import ContextState
+from bursar.domain.counting import events as counting_events
 from bursar.domain.erasure import events as erasure_events
 from bursar.domain.errors import BursarError
 from bursar.domain.events import Body
 from bursar.domain.host import events as host_events
 from bursar.domain.models import events as model_events
 from bursar.domain.models.machine import EDGES, ModelState
+from bursar.domain.patterns import events as pattern_events
 from bursar.domain.providers import events as provider_events
 from bursar.domain.requests import events as request_events
 from bursar.domain.resilience import events as resilience_events
@@ -42,6 +50,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "model-states.md": states_page(),
         "breaker-states.md": breakers_page(),
+        "context-states.md": contexts_page(),
     }
 
 
@@ -60,6 +69,12 @@ def events_page() -> str:
         ("Requests", request_events),
         ("Providers", provider_events),
         ("Breakers, retries and fallbacks", resilience_events),
+        ("Contexts", context_events),
+        ("Contexts: windows that grow", growth_events),
+        ("Contexts: packing, and their end", keeping_events),
+        ("Agents and memory given back", relief_events),
+        ("Counting", counting_events),
+        ("Patterns", pattern_events),
         ("Erasure", erasure_events),
     )
     for title, module in rooms:
@@ -138,7 +153,16 @@ def commands_page() -> str:
         if command is not None:
             inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
             lines += ["", f"## bursar {name}", "", *_indented(command.get_help(inner))]
+            if isinstance(command, click.Group):
+                lines += _inner_commands(command, inner)
     return "\n".join(lines) + "\n"
+
+
+def _inner_commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        inner = click.Context(group.commands[name], info_name=name, parent=context, terminal_width=100)
+        yield from ("", f"### bursar {context.info_name} {name}", "")
+        yield from _indented(group.commands[name].get_help(inner))
 
 
 def states_page() -> str:
@@ -150,6 +174,28 @@ def states_page() -> str:
     lines = ["# The states of a model", "", "Each arrow is the event of that name.", ""]
     lines += _drawing([state.value for state in ModelState], edges)
     lines += ["", *(f"- **{state.value}**: {phrases[state.name]}" for state in ModelState)]
+    return "\n".join(lines) + "\n"
+
+
+def contexts_page() -> str:
+    """That of a context, without what leads to its end from everywhere."""
+    ends = (ContextState.CLOSED, ContextState.FORGOTTEN)
+    edges = [
+        (source.value, into.value, name)
+        for (source, name), into in contexts.TABLE.items()
+        if into not in ends and source is not into
+    ]
+    phrases = _notes(ContextState)
+    lines = [
+        "# The states of a context",
+        "",
+        "Each arrow is the event of that name. Not drawn: from every state, `ContextClosed` and",
+        "`ContextRetired` lead to `closed`, and `ContextForgotten` to `forgotten`.",
+        "",
+        *_drawing([state.value for state in ContextState if state not in ends], edges),
+        "",
+    ]
+    lines += [f"- **{state.value}**: {phrases[state.name]}" for state in ContextState]
     return "\n".join(lines) + "\n"
 
 
