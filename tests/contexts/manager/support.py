@@ -9,7 +9,7 @@ from typing import Any
 import bursar
 from bursar.domain.events import Event
 from bursar.domain.models.values import Description, Residency
-from bursar.domain.ports import ChatRequest, Chunk, Message, ToolCall
+from bursar.domain.ports import ChatRequest, Chunk, Message, ToolCall, Truncation
 from bursar.eventstore.reader import Reader
 from bursar.projections.history import events
 from bursar.projections.replay import replay
@@ -32,6 +32,8 @@ class Talker(Instant):
         self.sent: list[Sequence[Message]] = []
         #: What it says next.
         self.script: list[str | Exception | tuple[ToolCall, ...]] = []
+        #: What it says of its prompt having been cut.
+        self.cut: Truncation | None = None
         #: It says half of its answer, and waits until this is set.
         self.pause: asyncio.Event | None = None
         self.half = asyncio.Event()
@@ -60,7 +62,12 @@ class Talker(Instant):
             text = text[3:]
         yield Chunk(text=text)
         yield Chunk(
-            done=True, finish_reason="stop", prompt_tokens=prompt, completion_tokens=2, tool_calls=calls
+            done=True,
+            finish_reason="stop",
+            prompt_tokens=prompt if self.cut is None else self.cut.prompt_tokens,
+            completion_tokens=2,
+            tool_calls=calls,
+            truncation=self.cut,
         )
 
 

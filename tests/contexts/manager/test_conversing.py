@@ -7,7 +7,7 @@ import pytest
 
 import bursar
 from bursar.domain.contexts.spans import ordinals
-from bursar.domain.ports import Message, ToolCall
+from bursar.domain.ports import Message, ToolCall, Truncation
 
 from .support import Talker, assistant, bodies, dialogue, history, run, talking, user
 
@@ -35,6 +35,24 @@ def test_an_answer_is_added_and_the_turn_is_on_record(tmp_path: Path) -> None:
     assert [(one.messages, one.tokens) for one in used] == [(2, 11), (3, 17)]
     [first, _second] = bodies(tmp_path, "RequestArrived")
     assert first.agent == "ann"
+
+
+def test_the_count_of_a_prompt_that_was_cut_teaches_nothing(tmp_path: Path) -> None:
+    """It counts what was left of it, and would make every count after it too low."""
+    talker = Talker()
+
+    async def work() -> None:
+        async with talking(tmp_path, talker, context={"on_truncation": "warn"}) as manager:
+            handle = await manager.open_context("talk", model="sim:a")
+            talker.cut = Truncation(30, 60, 2048, "far_below_estimate")
+            assert (await handle.chat(" ".join(["word"] * 60))).truncation == talker.cut
+            talker.cut = None
+            await handle.chat(" ".join(["word"] * 60))
+
+    run(work)
+    learnt = [one.reported_tokens for one in bodies(tmp_path, "TokensReported")]
+    assert len(learnt) == 1
+    assert learnt[0] > 30
 
 
 def test_a_stream_is_added_when_it_is_complete(tmp_path: Path) -> None:
