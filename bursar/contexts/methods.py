@@ -181,13 +181,13 @@ class ContextMethods:
         `MemoryOptimizationFailed` when they do not fit.
         """
         self._require_open()
-        if (ordinals is None) == (to is None):
-            raise ValueError("give either ordinals or to=position")
-        require_ordinals(ordinals)
-        require_whole(1, to=to)
-        if ordinals is None:
-            assert to is not None  # noqa: S101 - for the type checker: it was looked at just now
+        if ordinals is not None and to is None:
+            require_ordinals(ordinals)
+        elif ordinals is None and to is not None:
+            require_whole(1, to=to)
             ordinals = await self._contexts.sent_at(context, to)
+        else:
+            raise ValueError("give either ordinals or to=position")
         return await self._contexts.shrinking.put_back(context, ordinals)
 
     async def move_to_cache(self, what: str) -> MovedToCache:
